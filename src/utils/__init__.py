@@ -1,0 +1,1 @@
+"""Shared logic, grouped by role: data, models, analysis and plots."""

@@ -1,0 +1,1 @@
+"""Metrics with intervals, baselines and the tables behind every figure."""

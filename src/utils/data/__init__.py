@@ -1,0 +1,1 @@
+"""From source to split: downloads, manifest, decoding, grouping and the pixel cache."""

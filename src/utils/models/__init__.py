@@ -1,0 +1,1 @@
+"""Networks, training, the saved bundle and the one predictor."""

@@ -1,0 +1,1 @@
+"""Figures from plain arrays and tables, saved in one style."""

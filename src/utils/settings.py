@@ -1,0 +1,162 @@
+"""Where things are and what this run was asked to do.
+
+Every variable of the Makefile is an environment variable too, so a notebook opened in JupyterLab, a headless
+run and a test read their parameters from the same place: `Settings.from_env()`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+CLASS_NAMES = ("Human-made", "AI-generated")
+"""Class 0 and class 1; a score is always the probability of class 1."""
+
+SOURCES = ("sample", "kaggle", "folder")
+PROFILES = ("full", "smoke")
+SPLIT_METHODS = ("group", "random")
+SPLITS = ("train", "validation", "test", "unseen")
+
+IMAGE_SIZE = 255
+"""Side of the square the deck's network reads, in pixels."""
+
+
+class UserError(Exception):
+    """A problem the user can solve: its message is one line that names the cause and the next step."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone in a notebook (IPython asks for this), not fifty lines of stack."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of one run and the folders that follow from them.
+
+    Attributes:
+        source: `sample`, `kaggle` or `folder`.
+        profile: `full`, or `smoke` for a run of minutes that writes to a scratch folder only.
+        seed: Seed of every random choice.
+        epochs: Training epochs of the deck's network.
+        split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
+        data_dir: The user's own images, for `folder`.
+        root: The project's folder; raw data lies below it in every profile.
+        source_reason: Why this source was chosen, in one sentence.
+    """
+
+    source: str = "sample"
+    profile: str = "full"
+    seed: int = 42
+    epochs: int = 10
+    split_method: str = "group"
+    data_dir: Path | None = None
+    root: Path = PROJECT_ROOT
+    source_reason: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
+        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS and SPLIT.
+
+        Args:
+            env: Variables by name; the process's own by default. An empty value counts as unset.
+            root: The project's folder.
+
+        Raises:
+            UserError: A variable has a value that is not among its choices.
+        """
+        env = os.environ if env is None else env
+
+        def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+            value = env.get(name) or default
+            if value not in choices:
+                raise UserError(f"{name}={value} is not known: use one of {', '.join(choices)}.")
+            return value
+
+        def whole(name: str, default: int, lowest: int) -> int:
+            value = env.get(name) or str(default)
+            try:
+                number = int(value)
+            except ValueError:
+                number = lowest - 1
+            if number < lowest:
+                raise UserError(f"{name}={value} is not a whole number of at least {lowest}.")
+            return number
+
+        profile = choice("PROFILE", "full", PROFILES)
+        data_dir = Path(env["DATA_DIR"]).expanduser().resolve() if env.get("DATA_DIR") else None
+        source, reason = _choose_source(env.get("DATA_SOURCE", ""), data_dir, root)
+        return cls(
+            source=source,
+            profile=profile,
+            seed=whole("SEED", 42, 0),
+            epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
+            split_method=choice("SPLIT", "group", SPLIT_METHODS),
+            data_dir=data_dir,
+            root=root,
+            source_reason=reason,
+        )
+
+    @property
+    def smoke(self) -> bool:
+        """Whether this is the short run that only proves that everything works."""
+        return self.profile == "smoke"
+
+    @property
+    def work_root(self) -> Path:
+        """Where results go: the project, or for a smoke run a scratch folder with the same tree."""
+        return self.root / ".smoke" if self.smoke else self.root
+
+    @property
+    def raw_dir(self) -> Path:
+        """`train.csv` and the images exactly as the source left them; shared by all profiles."""
+        return self.root / "data" / "raw" / self.source
+
+    @property
+    def interim_dir(self) -> Path:
+        """Caches that can be made again: the scan, pixels."""
+        return self.work_root / "data" / "interim" / self.source
+
+    @property
+    def processed_dir(self) -> Path:
+        """The manifest and the split tree."""
+        return self.work_root / "data" / "processed" / self.source
+
+    @property
+    def manifest_path(self) -> Path:
+        """`images.csv`, the spine: one row a picture, with its group and split."""
+        return self.processed_dir / "images.csv"
+
+    @property
+    def models_dir(self) -> Path:
+        """One folder (bundle) per model."""
+        return self.work_root / "models" / self.source
+
+    @property
+    def figures_dir(self) -> Path:
+        """Slides' figures and their index."""
+        return self.work_root / "figures" / self.source
+
+    @property
+    def reports_dir(self) -> Path:
+        """Metrics, tables and executed notebooks."""
+        return self.work_root / "reports" / self.source
+
+
+def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:
+    """Pick the data source and say why, in a sentence that names the way to another one."""
+    if asked:
+        if asked not in SOURCES:
+            raise UserError(f"DATA_SOURCE={asked} is not known: use one of {', '.join(SOURCES)}.")
+        return asked, f"DATA_SOURCE={asked} was asked for."
+    if data_dir is not None:
+        return "folder", "DATA_DIR is set, so your own images are used."
+    if (root / "data" / "raw" / "kaggle" / "train.csv").is_file():
+        return "kaggle", "data/raw/kaggle has a train.csv; DATA_SOURCE=sample uses the small sample instead."
+    return "sample", (
+        "no Kaggle data lies under data/raw/kaggle, so the small sample is used; "
+        "DATA_SOURCE=kaggle downloads the full dataset, DATA_SOURCE=folder DATA_DIR=… takes your own images."
+    )
