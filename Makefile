@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine:  make reproduce   and   make test
+# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SPLIT=group|random
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SPLIT PRECISION
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+# Inside a conda environment made from environment.yml that one is used; anywhere else, a .venv of our own.
+ENV_NAME := human-or-ai
+ifeq ($(notdir $(CONDA_PREFIX)),$(ENV_NAME))
+ENV := $(CONDA_PREFIX)
+else
+ENV := .venv
+endif
+PY := "$(ENV)/bin/python"
+STAMP := $(ENV)/.$(ENV_NAME)-ready
+
+.PHONY: help setup reproduce test lint notebook predict app benchmark publish lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## make .venv and install the lock (once; about 1 GB to download)
+
+$(STAMP): requirements.txt pyproject.toml
+	@sh scripts/setup.sh "$(ENV)"
+	@touch "$@"
+
+reproduce: setup ## run every notebook in order, skipping what is up to date
+	@$(PY) -m src.utils.run
+
+test: setup ## lint, unit tests, then every notebook through nbval on the sample
+	@sh scripts/test.sh $(PY)
+
+lint: setup ## check style and formatting only
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+notebook: setup ## open JupyterLab on the notebooks
+	@$(PY) -m jupyterlab notebooks
+
+predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
+	@$(PY) -m src.utils.predict $(IMAGE)
+
+app: setup ## serve the web page on this machine
+	@$(PY) -m src.app
+
+benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
+	@$(PY) -m benchmarks.run
+
+publish: setup ## (maintainers) promote the sample's full run into docs, README and notebooks
+	@$(PY) -m src.utils.publish
+
+lock: ## (maintainers) resolve pyproject.toml again into the requirements files; needs uv
+	@sh scripts/lock.sh
+
+clean: ## delete results and caches, never data/raw
+	rm -rf .smoke reports figures models data/interim data/processed

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Lint, unit tests, then every notebook through nbval at the smoke profile; always on the sample.
+# usage: sh scripts/test.sh PYTHON
+set -eu
+python=$1
+unset DATA_DIR SEED EPOCHS SPLIT PRECISION
+export DATA_SOURCE=sample
+
+"$python" -m ruff check .
+"$python" -m ruff format --check .
+"$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources import ensure_raw; ensure_raw(Settings.from_env())'
+PROFILE= "$python" -m pytest tests
+rm -rf .smoke
+PROFILE=smoke "$python" -m pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/[0-9]*.ipynb

@@ -1,0 +1,143 @@
+"""One look for every figure: a slide, readable from the back row, the same two colours for the two classes.
+
+Figures are plain `matplotlib.figure.Figure` objects, never pyplot's: nothing is shown twice in a notebook
+and no screen is needed. Colours are those of Okabe and Ito (2008), "Color Universal Design", which stay
+apart under the common colour-vision deficiencies.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+HUMAN = "#0072B2"
+AI = "#D55E00"
+CLASS_COLOURS = (HUMAN, AI)
+"""Colour of class 0 and of class 1, in every figure."""
+
+INK = "#1A1A1A"
+QUIET = "#595959"
+FAINT = "#D9D9D9"
+
+MODEL_NAMES = {
+    "always_ai": "Always answers “AI”",
+    "metadata_only": "File facts only",
+    "linear_probe": "Linear, ImageNet features",
+    "cnn_deck": "Deck's CNN, pixels 0–255",
+    "cnn_scaled": "Same CNN, pixels 0–1",
+    "best": "Improved model",
+}
+"""How a model is called where people read it; a name that is not here stands for itself."""
+
+MODEL_COLOURS = {
+    "always_ai": "#8C8C8C",
+    "metadata_only": "#B8860B",
+    "linear_probe": "#CC79A7",
+    "cnn_deck": "#3D3D3D",
+    "cnn_scaled": "#009E73",
+    "best": "#6A3D9A",
+}
+"""Colours of the models; none of them is a class's colour."""
+
+SOURCE_NAMES = {"sample": "demonstration sample", "kaggle": "Kaggle dataset", "folder": "your own images"}
+
+WIDTH, HEIGHT, DPI = 12.8, 7.2, 150
+"""A slide of 12.8 × 7.2 inches; at 150 dots an inch it has 1920 × 1080 pixels."""
+
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 22, 16, 13
+"""Points on a slide 12.8 inches wide."""
+
+STYLE = {
+    "figure.figsize": (WIDTH, HEIGHT),
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "savefig.dpi": DPI,
+    "savefig.facecolor": "white",
+    "savefig.bbox": None,
+    "font.family": ["DejaVu Sans"],
+    "font.size": TEXT_SIZE,
+    "axes.titlesize": TEXT_SIZE + 1,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": TEXT_SIZE,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 1.0,
+    "lines.linewidth": 3.0,
+    "lines.markersize": 9,
+    "text.color": INK,
+    "xtick.labelsize": TEXT_SIZE - 1,
+    "ytick.labelsize": TEXT_SIZE - 1,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.fontsize": TEXT_SIZE - 1,
+    "legend.frameon": False,
+    "image.interpolation": "antialiased",
+    "svg.fonttype": "path",
+}
+
+
+def use_style() -> None:
+    """Make the project's look Matplotlib's default in this process."""
+    matplotlib.rcParams.update(STYLE)
+
+
+def new_figure(title: str = "", note: str = "") -> Figure:
+    """Start a slide: 16:9, title on the upper left, note on the lower left, room shared out by Matplotlib.
+
+    Args:
+        title: What the figure shows, best as a finding; broken into lines of about 62 letters.
+        note: Which data and how many, small print; see `data_note`.
+
+    Returns:
+        An empty figure; call its `subplots`.
+    """
+    use_style()
+    figure = Figure(layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.03)
+    if title:
+        figure.suptitle(
+            textwrap.fill(title, 62),
+            x=0.012,
+            ha="left",
+            fontsize=TITLE_SIZE,
+            fontweight="bold",
+            linespacing=1.15,
+        )
+    if note:
+        figure.supxlabel(textwrap.fill(note, 125), x=0.012, ha="left", fontsize=SMALL_SIZE, color=QUIET)
+    return figure
+
+
+def data_note(source: str, split: str = "", pictures: int | None = None, groups: int | None = None) -> str:
+    """Say what a figure rests on: "Demonstration sample, test split: 148 pictures in 37 groups."."""
+    where = SOURCE_NAMES.get(source, source)
+    where = where[:1].upper() + where[1:] + (f", {split} split" if split else "")
+    counts = "" if pictures is None else f": {pictures:,} pictures"
+    counts += "" if groups is None or not counts else f" in {groups:,} groups"
+    return f"{where}{counts}."
+
+
+def model_name(model: str) -> str:
+    """Name of a model for people."""
+    return MODEL_NAMES.get(model, model)
+
+
+def model_colour(model: str) -> str:
+    """Colour of a model; grey if it is not one of the project's."""
+    return MODEL_COLOURS.get(model, QUIET)
+
+
+def light_grid(axes: Axes, axis: str = "y") -> None:
+    """Faint lines to read values by, along one axis, and no tick marks there."""
+    axes.grid(True, axis=axis)
+    axes.tick_params(axis=axis, length=0)

@@ -1,0 +1,179 @@
+"""Promote the sample's full run into what the repository shows: docs, README, model card, stored outputs.
+
+For maintainers (`make publish`). Nothing here is typed by hand: numbers come from
+`reports/sample/metrics.json`, pictures from `figures/sample`, notebook outputs from the executed copies.
+Tests compare README and model card with `docs/results.json`, so a number cannot drift from its run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from src.utils.files import read_json, write_text
+from src.utils.settings import PROJECT_ROOT, Settings, UserError
+from src.utils.stages import load_stages, why_stale
+
+SHOWING = ("README.md", "MODEL_CARD.md")
+"""Documents with generated blocks and promoted figures."""
+
+FIGURE_WIDTH = 1280
+"""Width in pixels of the figures that the documents show."""
+
+MODEL_TITLES = {
+    "always_ai": "always answering AI",
+    "metadata_only": "file facts only, no pixels",
+    "linear_probe": "linear probe on a frozen encoder",
+    "cnn_deck": "the deck's CNN, pixels 0–255",
+    "cnn_scaled": "the same CNN, pixels scaled",
+    "best": "the improved model",
+}
+
+
+def interval(metric: dict[str, float | None] | None) -> str:
+    """Format a metric with its interval, such as `0.64 [0.55, 0.72]`."""
+    if metric is None or metric["value"] is None:
+        return "–"
+    if metric["low"] is None:
+        return f"{metric['value']:.2f} (interval not estimable)"
+    return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}]"
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Lay out a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def results_block(results: dict[str, Any]) -> str:
+    """The headline table: one row a model, scored on the test split."""
+    names = [name for name in MODEL_TITLES if name in results["models"]]
+    rows = []
+    for name in names:
+        entry = results["models"][name]
+        metrics = [interval(entry.get(metric)) for metric in ("balanced_accuracy", "auc", "f1")]
+        rows.append([f"`{name}`: {MODEL_TITLES[name]}", *metrics])
+    table = markdown_table(["model", "balanced accuracy", "ROC-AUC", "F1 (AI)"], rows)
+    counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
+    return (
+        f"{table}\n\n"
+        f"Demonstration sample, {results['split']} split, seed {results['seed']}: {counts} pictures. "
+        "Brackets are 95 % intervals from a bootstrap over originals, not over crops."
+    )
+
+
+BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {"results": results_block}
+"""Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+
+
+def fill_blocks(text: str, results: dict[str, Any]) -> str:
+    """Replace every generated block of a document.
+
+    Args:
+        text: The document.
+        results: The content of `docs/results.json`.
+
+    Returns:
+        The document with its blocks made from `results`; everything else untouched.
+
+    Raises:
+        KeyError: The document names a block that nobody makes.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match["name"]
+        return f"<!-- {name}:begin -->\n{BLOCKS[name](results)}\n<!-- {name}:end -->"
+
+    return re.sub(r"<!-- (?P<name>\w+):begin -->.*?<!-- (?P=name):end -->", fill, text, flags=re.DOTALL)
+
+
+def shown_figures(text: str) -> list[str]:
+    """File names under `docs/figures/` that a document shows."""
+    return sorted(set(re.findall(r"docs/figures/([\w.-]+)", text)))
+
+
+def promote_figure(source: Path, target: Path) -> None:
+    """Copy a figure at the documents' width."""
+    from PIL import Image
+
+    from src.utils.files import atomic_path
+
+    with Image.open(source) as image, atomic_path(target) as temporary:
+        height = round(image.height * FIGURE_WIDTH / image.width)
+        smaller = image.convert("RGB").resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
+        smaller.save(temporary, optimize=True)
+
+
+def clean_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Keep of an executed notebook what a reader needs: no stderr, no timings, no machine facts."""
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("execution", None)
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
+    notebook["metadata"].pop("language_info", None)
+    notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return notebook
+
+
+def publish(root: Path = PROJECT_ROOT) -> list[Path]:
+    """Promote the sample's full run.
+
+    Args:
+        root: The project's folder.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: The run is missing or not up to date, or a document shows a figure that no notebook made.
+    """
+    settings = Settings(source="sample", profile="full", root=root)
+    stages = load_stages(root)
+    for stage in stages:
+        if reason := why_stale(stage, settings):
+            raise UserError(
+                f"{stage.name} is not up to date ({reason}): run DATA_SOURCE=sample make reproduce."
+            )
+    results = read_json(settings.reports_dir / "metrics.json")
+    written = [root / "docs" / "results.json"]
+    write_text(written[0], json.dumps(results, indent=2) + "\n")
+    for name in SHOWING:
+        document = root / name
+        if not document.is_file():
+            continue
+        text = document.read_text(encoding="utf-8")
+        for figure in shown_figures(text):
+            source = settings.figures_dir / figure
+            if not source.is_file():
+                raise UserError(
+                    f"{name} shows docs/figures/{figure}, which no notebook makes: correct its name."
+                )
+            promote_figure(source, root / "docs" / "figures" / figure)
+            written.append(root / "docs" / "figures" / figure)
+        write_text(document, fill_blocks(text, results))
+        written.append(document)
+    for stage in stages:
+        executed = read_json(settings.reports_dir / "notebooks" / f"{stage.name}.ipynb")
+        write_text(stage.path, json.dumps(clean_outputs(executed), indent=1, ensure_ascii=False) + "\n")
+        written.append(stage.path)
+    return written
+
+
+def main() -> int:
+    """Run `publish` and list what it wrote."""
+    try:
+        written = publish()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(path.relative_to(PROJECT_ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

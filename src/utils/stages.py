@@ -1,0 +1,245 @@
+"""Which notebooks are up to date: same inputs, same answer.
+
+A stage is one numbered notebook. Its inputs are its own cells, every project module that those cells import
+(directly or not), the parameters it uses, the files `notebooks/stages.toml` says it reads, and the versions
+of the libraries whose minor releases change results. Each input is reduced to a digest; a stage whose digests
+are those of its last finished run, and whose outputs are still there, is skipped. Dates play no part, except
+that a folder of raw pictures is compared by names, sizes and times: reading 80,000 files to learn that
+nothing happened would cost minutes, and the scan that follows compares their contents anyway.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.utils.files import hash_bytes, hash_file, read_json, write_json
+from src.utils.settings import Settings
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "scikit-learn", "matplotlib")
+"""Their versions are inputs of every stage."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One numbered notebook: its file, and what it reads and writes beyond its code."""
+
+    name: str
+    path: Path
+    question: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    parameters: tuple[str, ...]
+    minutes: float
+
+    @property
+    def number(self) -> str:
+        """The two digits that open the notebook's name, figures and metrics."""
+        return self.name[:2]
+
+
+def load_stages(root: Path) -> list[Stage]:
+    """Read `notebooks/stages.toml` in the order of the notebooks' numbers.
+
+    Args:
+        root: The project's folder.
+
+    Returns:
+        One `Stage` per notebook.
+    """
+    table = tomllib.loads((root / "notebooks" / "stages.toml").read_text(encoding="utf-8"))
+    return [
+        Stage(
+            name=name,
+            path=root / "notebooks" / f"{name}.ipynb",
+            question=facts["question"],
+            reads=tuple(facts["reads"]),
+            writes=tuple(facts["writes"]),
+            parameters=tuple(facts["parameters"]),
+            minutes=facts["minutes"],
+        )
+        for name, facts in sorted(table.items())
+    ]
+
+
+def notebook_cells(path: Path) -> list[dict[str, str]]:
+    """Kind and source of each cell of a notebook; stored outputs are not part of what it says."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    return [{"kind": cell["cell_type"], "source": "".join(cell["source"])} for cell in notebook["cells"]]
+
+
+def imported_modules(code: str, root: Path) -> set[Path]:
+    """Files of this project that some Python code imports, anywhere in it.
+
+    Args:
+        code: Python source.
+        root: The project's folder, which holds the package `src`.
+
+    Returns:
+        Paths of modules and of the packages above them.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    found: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] != "src":
+            continue
+        for length in range(1, len(parts) + 1):
+            place = root.joinpath(*parts[:length])
+            found.update(file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file())
+    return found
+
+
+def module_closure(codes: Iterable[str], root: Path) -> list[Path]:
+    """Every project module that some code depends on, directly or through other modules.
+
+    Args:
+        codes: Python sources.
+        root: The project's folder.
+
+    Returns:
+        Sorted paths.
+    """
+    closure: set[Path] = set()
+    waiting: set[Path] = set()
+    for code in codes:
+        waiting |= imported_modules(code, root)
+    while waiting:
+        file = waiting.pop()
+        closure.add(file)
+        waiting |= imported_modules(file.read_text(encoding="utf-8"), root) - closure
+    return sorted(closure)
+
+
+def locate(entry: str, settings: Settings) -> Path:
+    """Turn an entry of stages.toml, such as `processed/images.csv`, into this run's path."""
+    folder, _, rest = entry.partition("/")
+    folders = {
+        "raw": settings.raw_dir,
+        "interim": settings.interim_dir,
+        "processed": settings.processed_dir,
+        "models": settings.models_dir,
+        "figures": settings.figures_dir,
+        "reports": settings.reports_dir,
+    }
+    return folders[folder] / rest
+
+
+def source_files(settings: Settings) -> list[Path]:
+    """What the data source itself is made from, for the stage that fills `data/raw`."""
+    if settings.source == "sample":
+        return [settings.root / "data" / "sample_sources.csv", settings.root / "requirements-sample.txt"]
+    if settings.source == "folder" and settings.data_dir is not None:
+        return [settings.data_dir]
+    return [settings.raw_dir / "train.csv"]
+
+
+def digest(path: Path) -> str:
+    """Content digest of a file; of a folder, a digest of its files' names, sizes and times."""
+    if path.is_dir():
+        listing = [
+            f"{file.relative_to(path).as_posix()} {state.st_size} {state.st_mtime_ns}"
+            for file in sorted(path.rglob("*"))
+            if (state := file.stat()) and file.is_file()
+        ]
+        return hash_bytes("\n".join(listing).encode())
+    return hash_file(path) if path.is_file() else "missing"
+
+
+def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
+    """Everything that decides what a stage produces.
+
+    Args:
+        stage: The notebook.
+        settings: This run's parameters.
+
+    Returns:
+        A digest (or a plain value, for parameters and versions) under a name that a reader understands.
+    """
+    cells = notebook_cells(stage.path)
+    text = json.dumps(cells, ensure_ascii=False).encode()
+    codes = [cell["source"] for cell in cells if cell["kind"] == "code"]
+    inputs = {f"notebooks/{stage.name}.ipynb": hash_bytes(text)}
+    for module in module_closure(codes, settings.root):
+        inputs[module.relative_to(settings.root).as_posix()] = digest(module)
+    for name in stage.parameters:
+        inputs[f"parameter {name}"] = str(getattr(settings, name))
+    for entry in stage.reads:
+        if entry == "source/":
+            inputs.update({f"source {path.name}": digest(path) for path in source_files(settings)})
+        else:
+            inputs[entry] = digest(locate(entry, settings))
+    for library in LIBRARIES:
+        inputs[f"version of {library}"] = importlib.metadata.version(library)
+    return inputs
+
+
+def stamp_path(stage: Stage, settings: Settings) -> Path:
+    """Where the digests of a stage's last finished run are kept."""
+    return settings.reports_dir / "stages" / f"{stage.name}.json"
+
+
+def why_stale(stage: Stage, settings: Settings) -> str | None:
+    """Say why a stage has to run, or None when it is up to date.
+
+    Args:
+        stage: The notebook.
+        settings: This run's parameters.
+
+    Returns:
+        A short reason, such as `changed: src/utils/data/split.py`.
+    """
+    try:
+        stamp = read_json(stamp_path(stage, settings))
+        then, outputs = stamp["inputs"], stamp["outputs"]
+    except (OSError, ValueError, KeyError):
+        return "not run yet"
+    now = stage_inputs(stage, settings)
+    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    if changed:
+        more = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
+        return f"changed: {', '.join(changed[:2])}{more}"
+    missing = [name for name in outputs if not (settings.root / name).exists()]
+    return f"missing: {missing[0]}" if missing else None
+
+
+def stage_outputs(stage: Stage, settings: Settings) -> list[Path]:
+    """Files a finished stage left: those it declares and its figures.
+
+    Raises:
+        FileNotFoundError: A file that stages.toml promises was not written.
+    """
+    declared = [locate(entry, settings) for entry in stage.writes]
+    for path in declared:
+        if not path.exists():
+            raise FileNotFoundError(f"{stage.name} ended without writing {path.relative_to(settings.root)}.")
+    return declared + sorted(settings.figures_dir.glob(f"{stage.number}_*"))
+
+
+def mark_done(stage: Stage, settings: Settings, inputs: dict[str, str], seconds: float) -> None:
+    """Remember that a stage finished with these inputs.
+
+    Args:
+        stage: The notebook.
+        settings: This run's parameters.
+        inputs: From `stage_inputs`, taken before the run: what changes meanwhile counts as a change.
+        seconds: How long it took.
+
+    Raises:
+        FileNotFoundError: A promised output is missing.
+    """
+    outputs = [path.relative_to(settings.root).as_posix() for path in stage_outputs(stage, settings)]
+    write_json(
+        stamp_path(stage, settings), {"inputs": inputs, "outputs": outputs, "seconds": round(seconds, 1)}
+    )

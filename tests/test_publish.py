@@ -1,0 +1,59 @@
+import pytest
+
+from src.utils.files import read_json
+from src.utils.publish import SHOWING, clean_outputs, fill_blocks, interval, shown_figures
+from src.utils.settings import PROJECT_ROOT
+
+METRIC = {"value": 0.641, "low": 0.552, "high": 0.72}
+RESULTS = {
+    "split": "group",
+    "seed": 42,
+    "n_train": 480,
+    "n_validation": 120,
+    "n_test": 150,
+    "models": {"cnn_deck": {"balanced_accuracy": METRIC, "auc": METRIC, "f1": METRIC}},
+}
+
+
+def test_an_interval_says_when_it_cannot_be_had():
+    assert interval(METRIC) == "0.64 [0.55, 0.72]"
+    assert interval({"value": 0.5, "low": None, "high": None}) == "0.50 (interval not estimable)"
+    assert interval({"value": None, "low": None, "high": None}) == "–"
+    assert interval(None) == "–"
+
+
+def test_a_block_is_replaced_and_the_rest_stays():
+    text = "before\n<!-- results:begin -->\nold 0.99\n<!-- results:end -->\nafter\n"
+    filled = fill_blocks(text, RESULTS)
+    assert filled.startswith("before\n") and filled.endswith("\nafter\n")
+    assert "0.99" not in filled and "0.64 [0.55, 0.72]" in filled
+    assert "480 training, 120 validation, 150 test pictures" in filled
+    assert fill_blocks(filled, RESULTS) == filled
+
+
+def test_an_unknown_block_is_an_error():
+    with pytest.raises(KeyError, match="weather"):
+        fill_blocks("<!-- weather:begin --><!-- weather:end -->", RESULTS)
+
+
+def test_stored_outputs_keep_no_noise():
+    cell = {
+        "cell_type": "code",
+        "metadata": {"execution": {"iopub.status.busy": "now"}},
+        "outputs": [{"output_type": "stream", "name": "stderr"}, {"output_type": "stream", "name": "stdout"}],
+    }
+    notebook = {"cells": [cell], "metadata": {"language_info": {"version": "3.11"}}}
+    cleaned = clean_outputs(notebook)
+    assert [output["name"] for output in cleaned["cells"][0]["outputs"]] == ["stdout"]
+    assert cleaned["cells"][0]["metadata"] == {}
+    assert cleaned["metadata"]["kernelspec"]["name"] == "python3"
+
+
+@pytest.mark.parametrize("name", [name for name in SHOWING if (PROJECT_ROOT / name).exists()])
+def test_documents_say_what_the_promoted_run_says(name):
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    results = read_json(PROJECT_ROOT / "docs" / "results.json")
+    assert results["source"] == "sample"
+    assert fill_blocks(text, results) == text
+    for figure in shown_figures(text):
+        assert (PROJECT_ROOT / "docs" / "figures" / figure).is_file(), figure
