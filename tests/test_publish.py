@@ -1,7 +1,7 @@
 import pytest
 
 from src.utils.files import read_json
-from src.utils.publish import SHOWING, clean_outputs, fill_blocks, interval, shown_figures
+from src.utils.publish import SHOWING, clean_outputs, fill_blocks, shown_figures
 from src.utils.settings import PROJECT_ROOT
 
 METRIC = {"value": 0.641, "low": 0.552, "high": 0.72}
@@ -13,13 +13,6 @@ RESULTS = {
     "n_test": 150,
     "models": {"cnn_deck": {"balanced_accuracy": METRIC, "auc": METRIC, "f1": METRIC}},
 }
-
-
-def test_an_interval_says_when_it_cannot_be_had():
-    assert interval(METRIC) == "0.64 [0.55, 0.72]"
-    assert interval({"value": 0.5, "low": None, "high": None}) == "0.50 (interval not estimable)"
-    assert interval({"value": None, "low": None, "high": None}) == "–"
-    assert interval(None) == "–"
 
 
 def test_a_block_is_replaced_and_the_rest_stays():

@@ -14,33 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from src.utils.files import read_json, write_text
+from src.utils.files import atomic_path, read_json, write_text
+from src.utils.names import interval_text, metric_name, model_name
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from src.utils.stages import load_stages, why_stale
 
 SHOWING = ("README.md", "MODEL_CARD.md")
 """Documents with generated blocks and promoted figures."""
 
+HEADLINE = ("balanced_accuracy", "auc", "f1")
+
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
-
-MODEL_TITLES = {
-    "always_ai": "always answering AI",
-    "metadata_only": "file facts only, no pixels",
-    "linear_probe": "linear probe on a frozen encoder",
-    "cnn_deck": "the deck's CNN, pixels 0–255",
-    "cnn_scaled": "the same CNN, pixels scaled",
-    "best": "the improved model",
-}
-
-
-def interval(metric: dict[str, float | None] | None) -> str:
-    """Format a metric with its interval, such as `0.64 [0.55, 0.72]`."""
-    if metric is None or metric["value"] is None:
-        return "–"
-    if metric["low"] is None:
-        return f"{metric['value']:.2f} (interval not estimable)"
-    return f"{metric['value']:.2f} [{metric['low']:.2f}, {metric['high']:.2f}]"
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
@@ -51,13 +36,11 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 def results_block(results: dict[str, Any]) -> str:
     """The headline table: one row a model, scored on the test split."""
-    names = [name for name in MODEL_TITLES if name in results["models"]]
-    rows = []
-    for name in names:
-        entry = results["models"][name]
-        metrics = [interval(entry.get(metric)) for metric in ("balanced_accuracy", "auc", "f1")]
-        rows.append([f"`{name}`: {MODEL_TITLES[name]}", *metrics])
-    table = markdown_table(["model", "balanced accuracy", "ROC-AUC", "F1 (AI)"], rows)
+    rows = [
+        [f"{model_name(name)} (`{name}`)", *(interval_text(entry.get(metric)) for metric in HEADLINE)]
+        for name, entry in results["models"].items()
+    ]
+    table = markdown_table(["Model", *map(metric_name, HEADLINE)], rows)
     counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
     return (
         f"{table}\n\n"
@@ -99,8 +82,6 @@ def shown_figures(text: str) -> list[str]:
 def promote_figure(source: Path, target: Path) -> None:
     """Copy a figure at the documents' width."""
     from PIL import Image
-
-    from src.utils.files import atomic_path
 
     with Image.open(source) as image, atomic_path(target) as temporary:
         height = round(image.height * FIGURE_WIDTH / image.width)

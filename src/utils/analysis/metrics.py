@@ -17,7 +17,6 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from src.utils.analysis.bootstrap import (
     RESAMPLES,
-    Groups,
     Statistic,
     as_entry,
     bootstrap,
@@ -58,13 +57,14 @@ def evaluate(
 
     Returns:
         Each of `METRICS` as `{"value", "low", "high"}`, where a number that is 0 or 1 in every resample gets
-        the exact bound for as many groups as the smaller class has; `confusion_matrix`, whole pictures and unweighted, as
-        `[[TN, FP], [FN, TP]]`; `seconds`.
+        the exact bound for as many groups as the smaller class has; `confusion_matrix`, whole pictures
+        and unweighted, as `[[TN, FP], [FN, TP]]`; `seconds`.
     """
     statistic = headline_statistic(label, probability, threshold)
     entries = bootstrap(statistic, group, label, weight, resamples, seed)
-    if np.ptp(probability) > 0:  # a constant answer is right or wrong by definition, not by chance
-        entries = {name: _uncertain(entry, sort_groups(group, label)) for name, entry in entries.items()}
+    if len(np.unique(probability)) > 1:  # a constant answer is right or wrong by definition, not by chance
+        smaller = sort_groups(group, label).smallest
+        entries = {name: _uncertain(entry, smaller) for name, entry in entries.items()}
     return {
         **entries,
         "confusion_matrix": confusion_matrix(label, probability, threshold),
@@ -150,8 +150,8 @@ def ranking_statistic(label: ArrayLike, score: ArrayLike) -> Statistic:
         called = true_above + false_above
         precision = np.divide(true_above, called, out=np.zeros_like(called), where=called > 0)
         return {
-            "auc": _ratio(np.dot(false, true_above - true / 2), true_above[-1] * false_above[-1]),
-            "average_precision": _ratio(np.dot(true, precision), true_above[-1]),
+            "auc": _ratio(np.sum(false * (true_above - true / 2)), true_above[-1] * false_above[-1]),
+            "average_precision": _ratio(np.sum(true * precision), true_above[-1]),
         }
 
     return statistic
@@ -234,7 +234,7 @@ def ece(
     table = calibration_bins(label, probability, weight, bins, equal)
     if table.empty:
         return None
-    return float(np.dot(table["weight"], np.abs(table["probability"] - table["ai"])))
+    return float((table["weight"] * (table["probability"] - table["ai"]).abs()).sum())
 
 
 def roc_points(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
@@ -278,7 +278,7 @@ def roc_band(
     band = np.full((2, points), np.nan)
     if groups.estimable:
         draws = np.stack([caught(weight * drawn) for drawn in draw_weights(groups, resamples, seed)])
-        band = np.array([percentile_interval(column) for column in draws.T]).T
+        band = np.array([percentile_interval(column, groups.smallest) for column in draws.T]).T
     return pd.DataFrame({"fpr": grid, "tpr": caught(weight), "low": band[0], "high": band[1]})
 
 
@@ -340,17 +340,17 @@ def _weights(weight: ArrayLike | None, label: NDArray) -> NDArray[np.float64]:
     return np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
 
 
-def _uncertain(entry: dict[str, float | None], groups: Groups) -> dict[str, float | None]:
+def _uncertain(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
     """Widen an interval that shrank to 0 or to 1."""
     if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
         return entry
-    bound = exact_bound(min(groups.per_class))
+    bound = exact_bound(groups)
     return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
 
 
 def _average(values: NDArray[np.float64], weight: ArrayLike | None) -> float | None:
     weight = _weights(weight, values)
-    return as_entry(_ratio(np.dot(weight, values), weight.sum()))["value"]
+    return as_entry(_ratio(np.sum(weight * values), weight.sum()))["value"]
 
 
 def _ratio(part: float, whole: float) -> float:

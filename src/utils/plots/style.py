@@ -13,6 +13,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from src.utils.names import SOURCE_NAMES
+
 HUMAN = "#0072B2"
 AI = "#D55E00"
 CLASS_COLOURS = (HUMAN, AI)
@@ -21,16 +23,6 @@ CLASS_COLOURS = (HUMAN, AI)
 INK = "#1A1A1A"
 QUIET = "#595959"
 FAINT = "#D9D9D9"
-
-MODEL_NAMES = {
-    "always_ai": "Always answers “AI”",
-    "metadata_only": "File facts only",
-    "linear_probe": "Linear, ImageNet features",
-    "cnn_deck": "Deck's CNN, pixels 0–255",
-    "cnn_scaled": "Same CNN, pixels 0–1",
-    "best": "Improved model",
-}
-"""How a model is called where people read it; a name that is not here stands for itself."""
 
 MODEL_COLOURS = {
     "always_ai": "#8C8C8C",
@@ -41,8 +33,6 @@ MODEL_COLOURS = {
     "best": "#6A3D9A",
 }
 """Colours of the models; none of them is a class's colour."""
-
-SOURCE_NAMES = {"sample": "demonstration sample", "kaggle": "Kaggle dataset", "folder": "your own images"}
 
 WIDTH, HEIGHT, DPI = 12.8, 7.2, 150
 """A slide of 12.8 × 7.2 inches; at 150 dots an inch it has 1920 × 1080 pixels."""
@@ -125,11 +115,6 @@ def data_note(source: str, split: str = "", pictures: int | None = None, groups:
     counts = "" if pictures is None else f": {pictures:,} pictures"
     counts += "" if groups is None or not counts else f" in {groups:,} groups"
     return f"{where}{counts}."
-
-
-def model_name(model: str) -> str:
-    """Name of a model for people."""
-    return MODEL_NAMES.get(model, model)
 
 
 def model_colour(model: str) -> str:

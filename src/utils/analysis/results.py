@@ -1,0 +1,128 @@
+"""Numbers live once: each notebook writes its own, merged into `reports/<source>/metrics.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from src.utils.files import read_json, write_json
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+from src.utils.settings import UserError
+
+SCHEMA = 1
+HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
+TABLE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "average_precision")
+
+
+def metrics_path(reports_dir: Path) -> Path:
+    """Where the merged numbers are."""
+    return reports_dir / "metrics.json"
+
+
+def write_metrics(reports_dir: Path, notebook: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Write one notebook's numbers, `metrics/NN.json`, and merge all of them anew.
+
+    Args:
+        reports_dir: `reports/<source>`.
+        notebook: The notebook's two digits.
+        numbers: Any part of the schema: header facts, `models`, `unseen`, and what later notebooks add.
+
+    Returns:
+        The merged numbers.
+
+    Raises:
+        ValueError: `notebook` is not two digits, or a number is NaN or infinite.
+        UserError: Another notebook's file is damaged.
+    """
+    if not (len(notebook) == 2 and notebook.isdigit()):
+        raise ValueError(f"notebook {notebook!r} is not two digits")
+    write_json(reports_dir / "metrics" / f"{notebook}.json", dict(numbers))
+    return merge_metrics(reports_dir)
+
+
+def merge_metrics(reports_dir: Path) -> dict[str, Any]:
+    """Merge all notebooks' numbers into `metrics.json`, a later notebook over an earlier one.
+
+    Returns:
+        What was written: `schema`, the header (None where no notebook has said it yet), `models` in the order
+        of every table, then the rest by name.
+
+    Raises:
+        UserError: A notebook's file is damaged.
+    """
+    merged: dict[str, Any] = {}
+    for path in sorted((reports_dir / "metrics").glob("[0-9][0-9].json")):
+        merged = _deep_merge(merged, _read_object(path))
+    models = merged.pop("models", {})
+    known = [name for name in MODEL_NAMES if name in models]
+    ordered = {"schema": SCHEMA} | {name: merged.pop(name, None) for name in HEADER}
+    ordered["models"] = {name: models[name] for name in [*known, *sorted(set(models) - set(known))]}
+    merged.pop("schema", None)
+    ordered |= {name: merged[name] for name in sorted(merged)}
+    write_json(metrics_path(reports_dir), ordered)
+    return ordered
+
+
+def read_metrics(reports_dir: Path) -> dict[str, Any]:
+    """Read the merged numbers.
+
+    Raises:
+        UserError: There are none yet, or the file is damaged.
+    """
+    path = metrics_path(reports_dir)
+    if not path.exists():
+        raise UserError(f"{path} does not exist yet: run make reproduce.")
+    return _read_object(path)
+
+
+def metrics_table(
+    metrics: Mapping[str, Any], columns: Sequence[str] = TABLE_METRICS, section: str = "models"
+) -> pd.DataFrame:
+    """Lay the models' metrics out for people: one row a model, "0.64 [0.55, 0.72]" in the cells.
+
+    Args:
+        metrics: Merged numbers, or a dictionary with such a section.
+        columns: Metrics to show.
+        section: `models`, or `unseen` where there is one.
+    """
+    rows = {
+        model_name(model): {metric_name(column): interval_text(entry.get(column)) for column in columns}
+        for model, entry in metrics.get(section, {}).items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[metric_name(column) for column in columns])
+    return table.rename_axis("Model")
+
+
+def metric_intervals(
+    metrics: Mapping[str, Any], metric: str = "auc", section: str = "models"
+) -> pd.DataFrame:
+    """One metric of every model as numbers: `model`, `name`, `value`, `low`, `high`; NaN where unknown."""
+    columns = ["model", "name", "value", "low", "high"]
+    rows = [
+        {"model": model, "name": model_name(model)} | dict(entry[metric])
+        for model, entry in metrics.get(section, {}).items()
+        if metric in entry
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"value": float, "low": float, "high": float})
+
+
+def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for name, value in new.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = _deep_merge(merged[name], value) if both else value
+    return merged
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = read_json(path)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): delete it and run its notebook again.") from error
+    return value

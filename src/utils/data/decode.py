@@ -1,0 +1,354 @@
+"""The one way this project reads pixels: Pillow and NumPy, the same for training, evaluation and serving.
+
+A picture is found out from its content (never from its extension), its size is checked on the header before
+anything is decoded, and what comes out is always upright 8-bit sRGB over white. Nothing here changes a
+setting of the process, so any number of threads may read at once, and the same bytes always give the same
+pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    ImageCms,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from src.utils.settings import IMAGE_SIZE, UserError
+
+DECODER_VERSION = 1
+"""Raised whenever some picture would come out with other pixels, so that what was cached is read again."""
+
+MAX_PIXELS = 100_000_000
+"""Largest picture that is decoded, width times height, unless the caller asks for another limit."""
+
+BYTES_PER_PIXEL = 8
+"""The most an uncompressed picture takes (16-bit RGBA): a longer file than this is not opened at all."""
+
+SNIFF_BYTES = 1024
+
+_OPENERS: dict[bytes, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    rb"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
+    rb"\xff\xd8\xff": JpegImagePlugin.jpeg_factory,
+    rb"RIFF.{4}WEBP": WebPImagePlugin.WebPImageFile,
+    rb"GIF8[79]a": GifImagePlugin.GifImageFile,
+    rb"BM.{12}": BmpImagePlugin.BmpImageFile,
+    rb"II[*+]\x00|MM\x00[*+]": TiffImagePlugin.TiffImageFile,
+    rb".{4}ftyp(avi[fs]|.{0,60}avi[fs])": AvifImagePlugin.AvifImageFile,
+}
+"""How a file of each accepted format begins (regular expression), and Pillow's reader of its header."""
+
+_OTHER_KINDS = {
+    rb".{4}ftyp(hei|hev|mif1|msf1)": "a HEIC picture, which is not supported",
+    rb"\x00\x00\x00\x0cjP|\xff\x4f\xff\x51": "a JPEG 2000 picture, which is not supported",
+    rb"\xff\x0a|\x00\x00\x00\x0cJXL ": "a JPEG XL picture, which is not supported",
+    rb"8BPS": "a Photoshop document, which is not supported",
+    rb"\x00\x00[\x01\x02]\x00": "an icon, which is not supported",
+    rb"(\xef\xbb\xbf)?\s*(<(\?xml|!--|!doctype svg).*)?<svg": "an SVG drawing, not a picture of pixels",
+    rb"(\xef\xbb\xbf)?\s*(<!--.*)?<(!doctype html|html|head|body)": "an HTML page, not a picture",
+    rb"(\xef\xbb\xbf)?\s*<\?xml": "an XML document, not a picture",
+    rb"%PDF-": "a PDF document, not a picture",
+    rb"PK\x03\x04": "a ZIP archive, not a picture",
+    rb"\x1f\x8b": "a gzip archive, not a picture",
+    rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI ": "a video, not a picture",
+    rb"[\t\n\r\x20-\x7e\x80-\xff]+\Z": "plain text, not a picture",
+}
+"""What else people send, told apart so that the message names it."""
+
+_ADVICE = {
+    "missing": "check the path",
+    "empty": "download or copy it again",
+    "not_image": "give a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture",
+    "unsupported": "save it as PNG or JPEG first",
+    "too_large": "make it smaller first",
+    "truncated": "download or copy it again",
+    "unreadable": "open it in a picture editor and save it again, or leave it out",
+}
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
+
+
+class ImageError(UserError):
+    """A picture that cannot be read.
+
+    Attributes:
+        code: `missing`, `empty`, `not_image`, `unsupported`, `too_large`, `truncated` or `unreadable`.
+        problem: What is wrong, without the name: "is empty".
+    """
+
+    def __init__(self, code: str, name: str, problem: str):
+        super().__init__(f"{name} {problem}: {_ADVICE[code]}.")
+        self.code = code
+        self.problem = problem
+
+
+def open_image(
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
+) -> Image.Image:
+    """Read a picture as people see it.
+
+    EXIF orientation is applied, an ICC profile is converted to sRGB (a broken one is ignored), CMYK, grey,
+    palette, 1-bit and 16-bit pixels become 8-bit RGB, what is transparent lies over white, and an animation
+    gives its first frame.
+
+    Args:
+        source: A file, or the bytes of one.
+        max_pixels: Largest accepted width times height; checked before decoding.
+        name: What error messages call the picture; the path, or "image" for bytes.
+
+    Returns:
+        An RGB picture without metadata.
+
+    Raises:
+        ImageError: The picture is missing, empty, no picture, too large, cut short or damaged.
+    """
+    name = name or _name(source)
+    return decode(open_header(source, max_pixels, name), max_pixels, name)
+
+
+def read_pixels(
+    source: Path | str | bytes,
+    size: int = IMAGE_SIZE,
+    max_pixels: int = MAX_PIXELS,
+    name: str | None = None,
+) -> np.ndarray:
+    """Read a picture as the deck's network gets it: `squash(open_image(source), size)`.
+
+    Args:
+        source: A file, or the bytes of one.
+        size: Side of the square, in pixels.
+        max_pixels: Largest accepted width times height; checked before decoding.
+        name: What error messages call the picture; the path, or "image" for bytes.
+
+    Returns:
+        uint8 [size, size, 3], 0–255, sRGB.
+
+    Raises:
+        ImageError: As `open_image`.
+    """
+    return squash(open_image(source, max_pixels, name), size)
+
+
+def squash(image: Image.Image, size: int = IMAGE_SIZE) -> np.ndarray:
+    """Resize an RGB picture to a square, whatever its shape, with Pillow's (antialiasing) bilinear filter.
+
+    Args:
+        image: RGB picture.
+        size: Side of the square, in pixels.
+
+    Returns:
+        uint8 [size, size, 3], 0–255.
+    """
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def open_header(
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, name: str | None = None
+) -> ImageFile.ImageFile:
+    """Find out what a file is and read its header, without decoding a pixel.
+
+    Args:
+        source: A file, or the bytes of one.
+        max_pixels: Files too long for an uncompressed picture of this size are not opened.
+        name: What error messages call the picture; the path, or "image" for bytes.
+
+    Returns:
+        Pillow's picture with `format`, `mode`, `size` and `info`, to be handed to `decode`.
+
+    Raises:
+        ImageError: The picture is missing, empty, no picture, far too large, or its header is damaged.
+    """
+    name = name or _name(source)
+    data = source if isinstance(source, bytes) else read_file(Path(source), max_pixels, name)
+    reader = _find_opener(data[:SNIFF_BYTES], name)
+    if data.startswith(b"RIFF") and int.from_bytes(data[4:8], "little") + 8 > len(data):  # libwebp says less
+        raise ImageError("truncated", name, "ends before its picture does")
+    try:
+        # Not Image.open: that warns, for the whole process, from Pillow's own limit of pixels on.
+        return reader(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        limit = f"the limit of {_mega(max_pixels)} megapixels"
+        raise ImageError("too_large", name, f"declares far more pixels than {limit}") from error
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str = "image") -> Image.Image:
+    """Decode a picture whose header was read: the second half of `open_image`.
+
+    Args:
+        header: From `open_header`; it is used up.
+        max_pixels: Largest accepted width times height.
+        name: What error messages call the picture.
+
+    Returns:
+        An upright RGB picture without metadata.
+
+    Raises:
+        ImageError: The picture is too large, cut short or damaged.
+    """
+    width, height = header.size
+    if width * height > max_pixels:
+        problem = (
+            f"has {width} × {height} pixels, that is {_mega(width * height)} megapixels, "
+            f"more than the limit of {_mega(max_pixels)}"
+        )
+        raise ImageError("too_large", name, problem)
+    try:
+        header.load()
+        orientation = _orientation(header)  # after loading: Pillow itself turns TIFF, PNG may keep EXIF last
+        return _turn_upright(_to_rgb(header), orientation)
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def read_file(path: Path, max_pixels: int = MAX_PIXELS, name: str | None = None) -> bytes:
+    """Read a picture's file, unless it is too long to be one.
+
+    Args:
+        path: The file.
+        max_pixels: The file may have 8 bytes for each of these pixels.
+        name: What error messages call the picture; the path by default.
+
+    Raises:
+        ImageError: The file is missing, may not be read, or is too long.
+    """
+    name = name or str(path)
+    try:
+        length = path.stat().st_size
+        if length > max_pixels * BYTES_PER_PIXEL:
+            limit = f"too long for a picture of {_mega(max_pixels)} megapixels"
+            raise ImageError("too_large", name, f"is a file of {_mega(length)} MB, {limit}")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageError("missing", name, "does not exist") from error
+    except OSError as error:
+        raise ImageError("unreadable", name, f"cannot be read ({error.strerror})") from error
+
+
+def _name(source: Path | str | bytes) -> str:
+    return "image" if isinstance(source, bytes) else str(source)
+
+
+def _mega(number: int) -> str:
+    return f"{number / 1e6:,.1f}"
+
+
+def _find_opener(start: bytes, name: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
+    """The reader for a file that starts so, or an error that says what the file is instead."""
+    if not start:
+        raise ImageError("empty", name, "is empty (0 bytes)")
+    for pattern, reader in _OPENERS.items():
+        if re.match(pattern, start, re.DOTALL):
+            return reader
+    for pattern, kind in _OTHER_KINDS.items():
+        if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
+            code = "unsupported" if kind.endswith("supported") else "not_image"
+            raise ImageError(code, name, f"is {kind}")
+    raise ImageError("not_image", name, "is not a picture of a known kind")
+
+
+def _damaged(error: Exception, name: str) -> ImageError:
+    """Pillow's many ways to give up on a broken file, in two kinds."""
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
+        return ImageError("truncated", name, "ends before its picture does")
+    return ImageError(
+        "unreadable", name, f"is damaged ({' '.join(str(error).split()) or type(error).__name__})"
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # broken EXIF data says nothing about the pixels
+        return 1
+
+
+def _turn_upright(image: Image.Image, orientation: int) -> Image.Image:
+    method = _TRANSPOSE.get(orientation)
+    return image if method is None else image.transpose(method)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit sRGB over white, without metadata, from any of Pillow's modes."""
+    profile = image.info.get("icc_profile")
+    alpha = None
+    if image.mode[0] in "IF":
+        image = _to_eight_bits(image)
+    elif image.has_transparency_data:
+        grey = image.mode in ("L", "LA", "La")
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("L" if grey else "RGB")
+    rgb = _to_srgb(image, profile)
+    if rgb.mode != "RGB":
+        rgb = rgb.convert("RGB")
+    rgb.info = {}  # else saving it would carry the profile along and apply it twice
+    if alpha is not None:
+        rgb.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+    return rgb
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert colours by the picture's ICC profile; one that is broken or for other colours is ignored."""
+    if not profile:
+        return image
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    try:
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, io.BytesIO(profile), srgb, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits, or floating point, to 8 bits.
+
+    16-bit values keep their high byte, as Pillow does for 16-bit colour. 32-bit integers and floats carry no
+    white point, so it is the smallest usual one (1 for floats, 255, 65535) that holds all values; anything
+    else is stretched from its minimum to its maximum.
+    """
+    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})
+    if image.mode.startswith("I;16"):
+        bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
+        grey = (values >> (bits - 8)).astype(np.uint8)
+    else:
+        grey = _scale(np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0), image.mode == "F")
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero
+        grey = 255 - grey
+    return Image.fromarray(grey)
+
+
+def _scale(values: np.ndarray, floating: bool) -> np.ndarray:
+    """float32 values of any range to uint8 0–255."""
+    low, high = float(values.min()), float(values.max())
+    if low >= 0:
+        whites = [white for white in (1 if floating else 255, 255, 65535) if white >= high]
+        low, high = 0.0, float(whites[0]) if whites else high
+    return np.rint((values - low) * (255 / max(high - low, 1e-30))).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,44 @@
+"""Serve a folder of pictures on this computer, so that reading from a link can be shown without a network."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing about it."""
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serve_pictures(folder: Path) -> Iterator[str]:
+    """Serve `folder` over http to this computer only, for as long as the block lasts.
+
+    Reading from it needs `fetch_image(..., allow_local=True)`.
+
+    Args:
+        folder: The folder to serve, with what lies below it.
+
+    Yields:
+        The address of the folder without a closing slash, such as `http://127.0.0.1:40123`; the port is free.
+
+    Raises:
+        NotADirectoryError: `folder` is not a folder.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

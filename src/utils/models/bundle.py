@@ -1,0 +1,287 @@
+"""A model as it is kept: one folder with the network, everything needed to use it, and how it came about.
+
+Reading a bundle's facts needs neither TensorFlow nor pandas: the web app does it with Pillow and NumPy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.utils.data.decode import DECODER_VERSION
+from src.utils.files import read_json, write_json, write_text
+from src.utils.settings import CLASS_NAMES, Settings, UserError
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+SCHEMA = 1
+FACTS_FILE = "bundle.json"
+MODEL_FILE = "model.keras"
+HISTORY_FILE = "history.csv"
+DEFAULT_FILE = "default"
+PREFERRED = "best"
+
+UNCERTAIN_BAND = (0.4, 0.6)
+"""Probabilities too near a coin toss to call, until calibration measures a band."""
+
+_MEASURED_WITH = ("tensorflow", "keras", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What one needs to know to use a model.
+
+    Attributes:
+        folder: Where it lies; its name is the model's.
+        class_names: Names of class 0 and class 1.
+        input_size: Side of the square the network reads, in pixels.
+        resize: How a picture becomes that square; `squash` is `decode.read_pixels`.
+        output: What the network gives; `logits` are two, one a class.
+        temperature: What logits are divided by before the softmax.
+        threshold: Probability of class 1 from which on a picture is called class 1.
+        uncertain_band: Between these two probabilities the verdict is `Uncertain`; None for never.
+        facts: The whole of bundle.json: metrics, training, versions, seed, fingerprints and so on.
+    """
+
+    folder: Path
+    class_names: tuple[str, str]
+    input_size: int
+    resize: str
+    output: str
+    temperature: float
+    threshold: float
+    uncertain_band: tuple[float, float] | None
+    facts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.folder.name
+
+    @property
+    def model_path(self) -> Path:
+        """The file of the network; its ending tells which runtime reads it."""
+        return self.folder / self.facts["model_file"]
+
+    def check_model_file(self) -> Path:
+        """Path of the network, once its content is what was saved.
+
+        Raises:
+            UserError: The file is missing or differs.
+        """
+        path = self.model_path
+        if not path.is_file():
+            raise UserError(f"{path} is missing: train again with `make reproduce`.")
+        if _sha256(path) != self.facts["model_sha256"]:
+            raise UserError(
+                f"{path} is not the file bundle.json describes: train again with `make reproduce`."
+            )
+        return path
+
+
+def save_bundle(
+    folder: Path, model: keras.Model, facts: Mapping[str, Any], history: pd.DataFrame | None = None
+) -> Bundle:
+    """Save a model with its facts; a bundle of that name is replaced as a whole.
+
+    Args:
+        folder: `models/<source>/<name>`.
+        model: In float32, input [n, size, size, 3].
+        facts: Entries of bundle.json; they come before the defaults set here (threshold 0.5, temperature 1,
+            …).
+        history: One row an epoch, kept as history.csv.
+
+    Returns:
+        The bundle as it can be loaded.
+
+    Raises:
+        OSError: The folder cannot be written; the old bundle is still there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        model.save(partial / MODEL_FILE)
+        defaults = {
+            "schema": SCHEMA,
+            "name": folder.name,
+            "class_names": list(CLASS_NAMES),
+            "input_size": model.input_shape[1],
+            "resize": "squash",
+            "output": "logits",
+            "temperature": 1.0,
+            "threshold": 0.5,
+            "uncertain_band": list(UNCERTAIN_BAND),
+            "metrics": {},
+            "versions": library_versions(),
+            "model_file": MODEL_FILE,
+            "model_sha256": _sha256(partial / MODEL_FILE),
+        }
+        write_json(partial / FACTS_FILE, {**defaults, **facts})
+        if history is not None:
+            history.to_csv(partial / HISTORY_FILE, index=False)
+        partial.chmod(0o755)
+        _replace_folder(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle's facts.
+
+    Raises:
+        UserError: There is no bundle, or bundle.json is damaged or of another schema.
+    """
+    path = folder / FACTS_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder} holds no trained model ({FACTS_FILE} is missing): run `make reproduce` first."
+        )
+    try:
+        facts = read_json(path)
+        if facts["schema"] != SCHEMA:
+            raise UserError(f"{path} has schema {facts['schema']}, this code reads {SCHEMA}: train again.")
+        bundle = Bundle(
+            folder=folder,
+            class_names=tuple(facts["class_names"]),
+            input_size=int(facts["input_size"]),
+            resize=facts["resize"],
+            output=facts["output"],
+            temperature=float(facts["temperature"]),
+            threshold=float(facts["threshold"]),
+            uncertain_band=tuple(facts["uncertain_band"]) if facts["uncertain_band"] else None,
+            facts=facts,
+        )
+        saved_with = facts["versions"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): train again with `make reproduce`.") from error
+    _warn_of_other_versions(folder.name, saved_with)
+    return bundle
+
+
+def load_model(bundle: Bundle) -> keras.Model:
+    """Load a bundle's network, checked against its checksum and without running any code it may contain.
+
+    Raises:
+        UserError: The file is missing, differs from what was saved, or cannot be read by this version of
+            Keras.
+    """
+    import keras
+
+    path = bundle.check_model_file()
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (TypeError, ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path} cannot be loaded ({reason}): train again with `make reproduce`.") from error
+
+
+def update_bundle_facts(folder: Path, **facts: Any) -> Bundle:
+    """Change entries of bundle.json, for what is measured after training.
+
+    Args:
+        folder: The bundle.
+        **facts: New values; the entries of a dictionary (such as `metrics`) are added to those there.
+
+    Returns:
+        The bundle as it is now.
+    """
+    old = dict(load_bundle(folder).facts)
+    for key, value in facts.items():
+        merge = isinstance(value, dict) and isinstance(old.get(key), dict)
+        old[key] = {**old[key], **value} if merge else value
+    write_json(folder / FACTS_FILE, old)
+    return load_bundle(folder)
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """The epochs of a bundle's training: `epoch, loss, accuracy, val_loss, val_accuracy, seconds`."""
+    import pandas as pd
+
+    return pd.read_csv(folder / HISTORY_FILE)
+
+
+def choose_default(models_dir: Path) -> str:
+    """Name the model to use where one is needed, and write that to `models_dir/default`.
+
+    It is `best` where there is one, else the model with the lowest validation loss.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    bundles = [load_bundle(path.parent) for path in sorted(models_dir.glob(f"[!.]*/{FACTS_FILE}"))]
+    if not bundles:
+        raise UserError(f"There is no trained model in {models_dir} yet: run `make reproduce` first.")
+    names = [bundle.name for bundle in bundles]
+    name = PREFERRED if PREFERRED in names else min(bundles, key=_validation_loss).name
+    write_text(models_dir / DEFAULT_FILE, f"{name}\n")
+    return name
+
+
+def default_bundle_dir(settings: Settings) -> Path:
+    """Folder of the model to use for this source.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    path = settings.models_dir / DEFAULT_FILE
+    name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not name or not (settings.models_dir / name / FACTS_FILE).is_file():
+        name = choose_default(settings.models_dir)
+    return settings.models_dir / name
+
+
+def library_versions() -> dict[str, Any]:
+    """Versions of what a model's numbers depend on; null where a library is not installed."""
+
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": DECODER_VERSION}
+
+
+def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:
+    """Warn when a library that is installed here is not the one the model was measured with."""
+    changed = [
+        f"{library} {saved_with.get(library)} → {here}"
+        for library, here in library_versions().items()
+        if here is not None and saved_with.get(library) != here
+    ]
+    if changed:
+        warnings.warn(
+            f"{name} was trained with other versions ({', '.join(changed)}): its numbers may differ.",
+            stacklevel=3,
+        )
+
+
+def _validation_loss(bundle: Bundle) -> float:
+    loss = bundle.facts["metrics"].get("validation", {}).get("loss")
+    return float("inf") if loss is None else loss
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`, which may exist."""
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        folder.rename(old / folder.name)
+        new.rename(folder)
+        shutil.rmtree(old)
+    else:
+        new.rename(folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

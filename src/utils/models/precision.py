@@ -1,0 +1,83 @@
+"""Which number format to train in: bfloat16 where the hardware multiplies it natively, float32 elsewhere.
+
+Low precision is for training only: the weights stay float32 under a mixed policy, and the model that is
+saved, evaluated and served is built again in float32 from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.utils.settings import UserError
+
+POLICIES = ("float32", "mixed_bfloat16")
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+_BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A Keras dtype policy and, in words, why it was chosen."""
+
+    policy: str
+    reason: str
+
+
+def training_policy() -> str:
+    """Keras dtype policy for training on this machine: `mixed_bfloat16` or `float32`."""
+    return choose_precision().policy
+
+
+def choose_precision(
+    env: Mapping[str, str] | None = None, cpuinfo: Path = Path("/proc/cpuinfo")
+) -> Precision:
+    """Choose the training precision for the hardware at hand.
+
+    Args:
+        env: Environment variables, the process's own by default; PRECISION overrules the choice.
+        cpuinfo: Where Linux lists the processor's features; absent on macOS.
+
+    Returns:
+        The policy and the reason.
+
+    Raises:
+        UserError: PRECISION names neither policy.
+    """
+    env = os.environ if env is None else env
+    asked = env.get("PRECISION", "")
+    if asked:
+        if asked not in POLICIES:
+            raise UserError(f"PRECISION={asked} is not known: use one of {', '.join(POLICIES)}.")
+        return Precision(asked, f"PRECISION={asked} was asked for")
+    capabilities = _gpu_capabilities()
+    if capabilities:
+        if min(capabilities) >= _BFLOAT16_CAPABILITY:
+            return Precision("mixed_bfloat16", "the GPU computes in bfloat16")
+        return Precision("float32", "the GPU does not compute in bfloat16")
+    if env.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return Precision("float32", "oneDNN, which has the fast bfloat16 kernels, is switched off")
+    flags = _cpu_flags(cpuinfo) & _BFLOAT16_FLAGS
+    if flags:
+        return Precision("mixed_bfloat16", f"the processor computes in bfloat16 ({', '.join(sorted(flags))})")
+    return Precision("float32", "this processor has no bfloat16 arithmetic")
+
+
+def _cpu_flags(cpuinfo: Path) -> set[str]:
+    """Features of the first processor, as Linux lists them; none where there is no such list."""
+    if not cpuinfo.is_file():
+        return set()
+    for line in cpuinfo.read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+def _gpu_capabilities() -> list[tuple[int, int]]:
+    """Compute capability of each GPU TensorFlow sees; (0, 0) where it does not tell."""
+    import tensorflow as tf
+
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [tuple(detail.get("compute_capability", (0, 0))) for detail in details]

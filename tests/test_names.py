@@ -1,0 +1,17 @@
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+
+
+def test_a_number_is_written_with_what_is_known_of_it():
+    assert interval_text({"value": 0.641, "low": 0.552, "high": 0.72}) == "0.64 [0.55, 0.72]"
+    assert interval_text({"value": 0.641, "low": 0.552, "high": 0.72}, digits=3) == "0.641 [0.552, 0.720]"
+    assert interval_text({"value": 0.5, "low": None, "high": None}) == "0.50 (interval not estimable)"
+    assert interval_text({"value": None, "low": None, "high": None}) == interval_text(None) == "–"
+
+
+def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
+    assert list(MODEL_NAMES) == [
+        "always_ai", "metadata_only", "linear_probe", "cnn_deck", "cnn_scaled", "best",
+    ]  # fmt: skip
+    assert len(set(MODEL_NAMES.values())) == len(MODEL_NAMES)
+    assert model_name("cnn_deck") != "cnn_deck" and model_name("mine") == "mine"
+    assert metric_name("auc") == "ROC-AUC" and metric_name("threshold_fpr5") == "Threshold fpr5"
