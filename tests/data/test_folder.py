@@ -313,6 +313,15 @@ class TestMemory:
         assert (run.raw_dir / "train_data/human__a.jpg").read_bytes() == b"another picture"
         assert (run.raw_dir / "train_data/AI__a.jpg").stat().st_ino == kept
 
+    def test_a_picture_exchanged_for_one_of_the_same_size_is_followed(self, run, mine):
+        fetch_folder(run, progress=False)
+        old = (mine / "AI/a.jpg").read_bytes()
+        (mine / "new").write_bytes(old[::-1])
+        os.utime(mine / "new", ns=(0, 0))
+        (mine / "new").replace(mine / "AI/a.jpg")
+        fetch_folder(run, progress=False)
+        assert (run.raw_dir / "train_data/AI__a.jpg").read_bytes() == old[::-1]
+
     def test_a_changed_label_is_followed(self, run, mine):
         (mine / "train.csv").write_text("file_name,label\nhuman/a.jpg,0\nAI/a.jpg,1\n")
         fetch_folder(run, progress=False)

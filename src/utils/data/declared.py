@@ -1,12 +1,13 @@
 """What a picture's file says about itself: declared, not proven.
 
-Cameras, editors and generators leave notes in a file: EXIF, XMP, PNG text, C2PA content credentials. Anyone can
-write or remove them, so they are shown beside a prediction and never enter it. Where a picture was taken is
-read as a mere yes or no.
+Cameras, editors and generators leave notes in a file: EXIF, XMP, PNG text, C2PA content credentials. Anyone
+can write or remove them, so they are shown beside a prediction and never enter it. Of the place where a
+picture was taken only the presence is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -52,13 +53,13 @@ def read_declared(data: bytes, header: ImageFile) -> dict[str, Any]:
         Values for JSON, None where the file says nothing: `format`, `width`, `height` (as stored), `bytes`,
         `camera`, `software`, `taken` (EXIF's own spelling), `location` (whether it has one), `generator` and
         `generator_parameters` (what an image generator noted), `digital_source` (an IPTC term), `credentials`
-        (see `read_credentials`) and `says_ai`, whether any of these declares a generator's work. Texts are cut
-        to a readable length and hold no control characters.
+        (see `read_credentials`) and `says_ai`, whether any of these declares a generator's work. Texts are
+        cut to a readable length and hold no control characters.
     """
     exif = _read_exif(header)
     xmp = _read_xmp(header)
     generator, parameters = _find_generator(_read_texts(header), exif)
-    credentials = read_credentials(data, header.get_format_mimetype())
+    credentials = read_credentials(data, header.format)
     digital_source = xmp["digital_source"] or (credentials or {}).get("digital_source")
     return {
         "format": header.format,
@@ -77,24 +78,25 @@ def read_declared(data: bytes, header: ImageFile) -> dict[str, Any]:
     }
 
 
-def read_credentials(data: bytes, media_type: str) -> dict[str, Any] | None:
+def read_credentials(data: bytes, format: str) -> dict[str, Any] | None:
     """Read C2PA content credentials that are embedded in a picture; nothing is asked over the network.
 
     Args:
         data: The whole file.
-        media_type: Its type, such as `image/jpeg`.
+        format: Pillow's name of its format, such as `JPEG`.
 
     Returns:
         None without credentials, else `generator` (the program that signed), `issuer` (the name in its
-        certificate, which is compared with no list of trusted signers), `intact` (whether the picture is as it
-        was signed) and `digital_source` (an IPTC term, or None).
+        certificate, which is compared with no list of trusted signers), `intact` (whether the picture is as
+        it was signed) and `digital_source` (an IPTC term, one for a generator's work first, or None).
     """
     import c2pa
 
+    kind = "jpeg" if format == "MPO" else format.lower()
     settings = c2pa.Settings.from_dict(_CREDENTIALS_SETTINGS)
     try:
         with c2pa.Context(settings) as context:
-            reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)
+            reader = c2pa.Reader.try_create(kind, io.BytesIO(data), context=context)
             return _summarise_credentials(json.loads(reader.json())) if reader else None
     except (c2pa.C2paError, ValueError):  # of a kind without credentials, kept elsewhere, or damaged
         return None
@@ -111,12 +113,14 @@ def _summarise_credentials(report: Mapping[str, Any]) -> dict[str, Any] | None:
         if assertion.get("label", "").startswith("c2pa.actions")
         for action in assertion.get("data", {}).get("actions", [])
     ]
-    sources = [str(action["digitalSourceType"]) for action in actions if action.get("digitalSourceType")]
+    sources = [str(action.get("digitalSourceType") or "").rpartition("/")[2] for action in actions]
     return {
         "generator": _clean(next(filter(None, programs), manifest.get("claim_generator"))),
         "issuer": _clean((manifest.get("signature_info") or {}).get("issuer")),
         "intact": report.get("validation_state") in ("Valid", "Trusted"),
-        "digital_source": _clean(sources[0].rpartition("/")[2]) if sources else None,
+        "digital_source": _clean(
+            max(sources, key=lambda source: (source in _AI_SOURCES, bool(source)), default=None)
+        ),
     }
 
 
@@ -166,10 +170,8 @@ def _read_texts(header: ImageFile) -> dict[str, str]:
     """A PNG's text entries by name, in lower case."""
     if header.format != "PNG":
         return {}
-    try:
+    with contextlib.suppress(Exception):  # a damaged end: what stood before the pixels remains
         header.load()
-    except Exception:  # a damaged end: what stood before the pixels remains
-        pass
     return {str(key).lower(): str(value) for key, value in header.info.items() if isinstance(value, str)}
 
 

@@ -12,6 +12,8 @@ the copies are found that were compressed (JPEG 40), halved, blurred, squashed o
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -23,19 +25,16 @@ MAX_DISTANCE = 6
 FLAT_CONTRAST = 8.0
 """Below this standard deviation of luma (0–255) a hash says nothing."""
 
-BLOCK = 64
-"""Hashes compared with all others at once: 40 MB for 80,000 pictures."""
-
 
 def near_duplicate_pairs(manifest: pd.DataFrame, max_distance: int = MAX_DISTANCE) -> pd.DataFrame:
     """Find the near-duplicates among the readable pictures.
 
-    All hashes are compared with all others. Pictures with equal hashes, or equal files, are paired only with
-    the first of their kind, so that a thousand equal pictures make a thousand pairs and not half a million.
+    No pair is missed, but pictures with equal hashes, or equal files, are paired only with the first of their
+    kind, so that a thousand equal pictures make a thousand pairs and not half a million.
 
     Args:
         manifest: Needs `file_name`, `label`, `group`, `split`, `readable`, `content`, `phash`, `contrast`.
-        max_distance: Bits in which two hashes may differ, 0–64.
+        max_distance: Bits in which two hashes may differ, 0–16.
 
     Returns:
         A row a pair: `file_name`, `label`, `group` and `split` of both, ending in `_a` and `_b`, and
@@ -93,11 +92,24 @@ def _equal(values: np.ndarray) -> np.ndarray:
 
 
 def _near(hashes: np.ndarray, max_distance: int) -> np.ndarray:
-    """Pairs of positions, int [n, 2], whose hashes (uint64) are near; for equal ones as in `_equal`."""
+    """Pairs of positions, int [n, 2], whose hashes (uint64) are near; for equal ones as in `_equal`.
+
+    Cut into `max_distance` + 1 bands, two near hashes are equal in at least one of them (the pigeonhole
+    principle), so only hashes that share a band are compared: 44 million pairs instead of 3.2 billion for
+    80,000 pictures, and none is missed.
+    """
     different, first = np.unique(hashes, return_index=True)
     pairs = [_equal(hashes)]
-    for start in range(0, len(different), BLOCK):
-        distance = np.bitwise_count(different[start : start + BLOCK, None] ^ different[None, start:])
-        a, b = np.nonzero(distance <= max_distance)
-        pairs.append(first[np.column_stack([a, b])[a < b] + start])
+    cuts = np.linspace(0, 64, max_distance + 2).astype(int)
+    for low, high in itertools.pairwise(cuts):
+        band = (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
+        order = np.argsort(band, kind="stable")
+        band, ordered = band[order], different[order]
+        step, left = 1, np.arange(len(ordered))
+        while len(left):  # neighbours in the sorted band, then next neighbours, while there are equal ones
+            left = left[left + step < len(ordered)]
+            left = left[band[left] == band[left + step]]
+            near = left[np.bitwise_count(ordered[left] ^ ordered[left + step]) <= max_distance]
+            pairs.append(first[np.column_stack([order[near], order[near + step]])])
+            step += 1
     return np.concatenate(pairs)

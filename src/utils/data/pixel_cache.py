@@ -104,7 +104,7 @@ def open_pixel_cache(
     _remove_other_decoders(folder, size, stem)
     pixels_path, index_path = folder / f"{stem}.u8", folder / f"{stem}.txt"
     row_bytes = size * size * 3
-    with index_path.open("a+b") as index:
+    with index_path.open("a+b", buffering=0) as index:
         fcntl.flock(index, fcntl.LOCK_EX)  # a second run waits, then finds the rows of the first
         known = _read_index(index, pixels_path, row_bytes)
         missing = manifest[~manifest["content"].isin(known)].drop_duplicates("content")
@@ -130,7 +130,7 @@ def _remove_other_decoders(folder: Path, size: int, stem: str) -> None:
 
 
 def _read_index(index: IO[bytes], pixels_path: Path, row_bytes: int) -> dict[str, int]:
-    """Content key → row, for the rows that are complete in both files; what follows them in the index is cut off."""
+    """Content key → row, for the rows that are complete in both files; the rest of the index is cut off."""
     rows = pixels_path.stat().st_size // row_bytes if pixels_path.exists() else 0
     index.seek(0)
     lines = index.read(rows * _LINE_BYTES)
@@ -181,7 +181,6 @@ def _append(
         pixels.flush()
         os.fsync(pixels.fileno())
         index.write("".join(f"{content}\n" for content in waiting).encode())
-        index.flush()
         waiting.clear()
         return pixels.tell()
 

@@ -26,13 +26,13 @@ from tqdm import tqdm
 
 from src.utils.data.decode import DECODER_VERSION, open_image
 from src.utils.data.parallel import map_ahead
+from src.utils.data.train_table import read_train_table, write_train_table
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
 
 SOURCES_FILE = "data/sample_sources.csv"
 REQUIREMENTS_FILE = "requirements-sample.txt"
 PACKAGES_FOLDER = "data/interim/sample-packages"
-TRAIN_COLUMNS = ["file_name", "label", "group", "generator", "origin", "subject", "split"]
 
 INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")
 """Packages whose files are read where they are, because the project depends on them anyway."""
@@ -79,10 +79,9 @@ RECIPE = Recipe()
 def fetch_sample(settings: Settings, progress: bool = True) -> None:
     """Make the sample in `settings.raw_dir`, unless it is there and up to date.
 
-    `train.csv` has an unnamed index and the columns of `TRAIN_COLUMNS`; its rows are in the order of the
-    file names, which are hashes, so they are as good as shuffled. `split` is `unseen` for pictures that no
-    training may meet, else empty. The same packages give the same bytes, whatever the number of threads. The
-    folder appears whole or not at all.
+    The rows of `train.csv` are in the order of the file names, which are hashes, so they are as good as
+    shuffled; `split` is `unseen` for pictures that no training may meet, else empty. The same packages give
+    the same bytes, whatever the number of threads. The folder appears whole or not at all.
 
     Args:
         settings: Says where the project and the raw data are.
@@ -99,7 +98,7 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
     with _new_folder(settings.raw_dir) as folder:
         table = _make_pictures(sources, folder, progress)
         write_json(folder / "recipe.json", fingerprint)
-        table.to_csv(folder / "train.csv", lineterminator="\n")
+        write_train_table(folder, table)
 
 
 def sample_package_file(settings: Settings, relative: str, progress: bool = True) -> Path:
@@ -223,7 +222,7 @@ def _make_pictures(sources: pd.DataFrame, folder: Path, progress: bool) -> pd.Da
     made = map_ahead(lambda row: _make_from_file(row, folder), rows)
     bar = tqdm(made, "making the sample", total=len(rows), unit="file", disable=not progress)
     table = pd.DataFrame([picture for pictures in bar for picture in pictures])
-    return table[TRAIN_COLUMNS].sort_values("file_name", ignore_index=True)
+    return table.sort_values("file_name")
 
 
 def _share_out(files: pd.Series) -> pd.Series:
@@ -249,8 +248,8 @@ def _is_complete(raw_dir: Path, fingerprint: dict) -> bool:
     try:
         if read_json(raw_dir / "recipe.json") != fingerprint:
             return False
-        names = set(pd.read_csv(raw_dir / "train.csv", usecols=["file_name"])["file_name"])
-    except (FileNotFoundError, ValueError):
+        names = set(read_train_table(raw_dir)["file_name"])
+    except (OSError, ValueError, UserError):
         return False
     return names <= {f"train_data/{path.name}" for path in (raw_dir / "train_data").glob("*.jpg")}
 

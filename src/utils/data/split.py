@@ -187,8 +187,8 @@ def _draw(units: pd.Series, labels: pd.Series, seed: int) -> dict[str, str]:
     for label, names in sorted(members.items(), key=lambda item: len(item[1])):
         if len(names) < MIN_GROUPS:
             raise UserError(
-                f"Only {len(names)} unrelated {CLASS_NAMES[label]} pictures can be read, but train, validation "
-                f"and test need one each: add at least {MIN_GROUPS - len(names)} of that class."
+                f"Only {len(names)} unrelated {CLASS_NAMES[label]} pictures can be read, but train, "
+                f"validation and test need one each: add at least {MIN_GROUPS - len(names)} of that class."
             )
         taken = [placed[name] for name in names if name in placed]
         free = _shuffled(names - placed.keys(), seed, label)

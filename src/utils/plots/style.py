@@ -81,19 +81,20 @@ def use_style() -> None:
     matplotlib.rcParams.update(STYLE)
 
 
-def new_figure(title: str = "", note: str = "") -> Figure:
+def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figure:
     """Start a slide: 16:9, title on the upper left, note on the lower left, room shared out by Matplotlib.
 
     Args:
         title: What the figure shows, best as a finding; broken into lines of about 62 letters.
         note: Which data and how many, small print; see `data_note`.
+        title_colour: Of the title.
 
     Returns:
         An empty figure; call its `subplots`.
     """
     use_style()
     figure = Figure(layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, wspace=0.03, hspace=0.03)
+    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.18, wspace=0.03, hspace=0.02)
     if title:
         figure.suptitle(
             textwrap.fill(title, 62),
@@ -101,6 +102,7 @@ def new_figure(title: str = "", note: str = "") -> Figure:
             ha="left",
             fontsize=TITLE_SIZE,
             fontweight="bold",
+            color=title_colour,
             linespacing=1.15,
         )
     if note:

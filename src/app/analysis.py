@@ -1,0 +1,130 @@
+"""From a picture's bytes, or a link, to one entry of the answer."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from PIL import Image
+
+from src.app.limits import MEGA, Limits
+from src.app.model import Model, ModelSlot
+from src.utils.data.declared import read_declared
+from src.utils.data.decode import ImageError, open_header, open_image
+from src.utils.data.fetch import FetchedImage, FetchError
+from src.utils.data.parallel import map_ahead
+from src.utils.settings import CLASS_NAMES, UserError
+
+log = logging.getLogger(__name__)
+
+PREVIEW_SIDE = 640
+FETCH_SECONDS = 10.0
+FETCHES_AT_ONCE = 4
+
+Fetch = Callable[..., FetchedImage]
+
+
+class PictureError(UserError):
+    """A picture that is beyond the app's limits; `code` is a slug as in `ImageError`."""
+
+    def __init__(self, code: str, sentence: str):
+        super().__init__(sentence)
+        self.code = code
+
+
+def analyse_upload(name: str, data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dict[str, Any]:
+    """Answer for one uploaded file.
+
+    Args:
+        name: The file's name, given back and used for nothing else.
+        data: Its content.
+        slot: Holds a loaded model.
+        limits: What is accepted.
+        preview: Whether to send back a small copy, for pictures that a browser cannot show itself.
+
+    Returns:
+        `filename` with the prediction, or with `error` (a sentence) and `code`.
+    """
+    return _entry(name, lambda: _analyse(data, slot, limits, preview))
+
+
+def analyse_links(
+    links: list[str], slot: ModelSlot, limits: Limits, preview: bool, fetch: Fetch
+) -> Iterator[dict[str, Any]]:
+    """Answer for links, in their order; a few are fetched ahead while one is looked at."""
+
+    def read(link: str) -> tuple[str, FetchedImage | Exception]:
+        try:
+            options = {"max_bytes": limits.file_bytes, "max_pixels": limits.pixels}
+            return link, fetch(link, total_seconds=FETCH_SECONDS, **options)
+        except Exception as error:
+            return link, error
+
+    for link, fetched in map_ahead(read, links, workers=FETCHES_AT_ONCE, ahead=FETCHES_AT_ONCE):
+        yield _entry(link, lambda fetched=fetched: _analyse(_data_of(fetched), slot, limits, preview))
+
+
+def _data_of(fetched: FetchedImage | Exception) -> bytes:
+    if isinstance(fetched, Exception):
+        raise fetched
+    return fetched.data
+
+
+def _entry(name: str, analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """One entry of the answer, whatever happens: the other pictures still get theirs."""
+    entry: dict[str, Any] = {"filename": name}
+    try:
+        return entry | analyse()
+    except (PictureError, ImageError, FetchError) as error:
+        suggestion = getattr(error, "suggestion", None)
+        hint = {"suggestion": suggestion} if suggestion else {}
+        return entry | {"error": str(error), "code": error.code} | hint
+    except Exception as error:  # nothing of the picture may reach the log, so not the message either
+        log.error("A picture could not be analysed: %s", type(error).__name__)
+        return entry | {"error": "This picture could not be analysed.", "code": "failed"}
+
+
+def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dict[str, Any]:
+    if len(data) > limits.file_bytes:
+        sentence = (
+            f"The file has {len(data) / MEGA:.1f} MB, more than the {limits.file_bytes // MEGA} MB allowed."
+        )
+        raise PictureError("too_large", sentence)
+    with slot.turn:
+        header = open_header(data, limits.pixels, "The file")
+        if header.width * header.height > limits.pixels:
+            size = f"{header.width:,} × {header.height:,} pixels"
+            sentence = f"The picture has {size}, more than the {limits.pixels // MEGA} megapixels allowed."
+            raise PictureError("too_many_pixels", sentence)
+        return _predict(data, slot.model) | {
+            "declared": read_declared(data, header),
+            "preview": _small_copy(data, limits) if preview else None,
+        }
+
+
+def _predict(data: bytes, model: Model) -> dict[str, Any]:
+    prediction = model.predict(data)
+    probability = prediction.probability_ai
+    evidence = prediction.evidence
+    return {
+        "label": prediction.label,
+        "confidence": round(
+            100 * (probability if prediction.label == CLASS_NAMES[1] else 1 - probability), 2
+        ),
+        "probability_ai": round(probability, 6),
+        "verdict": prediction.verdict,
+        "model": model.name,
+        "evidence": None if evidence is None else evidence.astype(float).round(4).tolist(),
+    }
+
+
+def _small_copy(data: bytes, limits: Limits) -> str:
+    """A JPEG of at most 640 pixels a side, as base64."""
+    image = open_image(data, limits.pixels)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return base64.b64encode(file.getvalue()).decode("ascii")

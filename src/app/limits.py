@@ -1,0 +1,60 @@
+"""What one visitor may ask of the app, from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from src.utils.settings import UserError
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds for requests; each can be set by an environment variable of a deployment.
+
+    Attributes:
+        file_bytes: Largest picture (MAX_FILE_MB).
+        request_bytes: Largest request, all its pictures together (MAX_REQUEST_MB).
+        pixels: Largest width × height, checked before decoding (MAX_MEGAPIXELS).
+        files: Pictures in one request (MAX_FILES).
+        per_minute: Pictures a minute from one address, in each process (RATE_PER_MINUTE).
+        proxies: Reverse proxies in front of the app, whose word on the visitor's address counts
+            (TRUSTED_PROXIES; 1 on Heroku).
+    """
+
+    file_bytes: int = 20 * MEGA
+    request_bytes: int = 60 * MEGA
+    pixels: int = 24 * MEGA
+    files: int = 20
+    per_minute: int = 120
+    proxies: int = 0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Limits:
+        """Read the limits; what is not set, or empty, keeps its default.
+
+        Args:
+            env: Variables by name; the process's own by default.
+
+        Raises:
+            UserError: A value is not a whole number of at least 1 (TRUSTED_PROXIES: 0).
+        """
+        env = os.environ if env is None else env
+
+        def whole(name: str, default: int, lowest: int = 1) -> int:
+            value = env.get(name) or str(default)
+            if not value.isdecimal() or int(value) < lowest:
+                raise UserError(f"{name}={value} is not a whole number of at least {lowest}.")
+            return int(value)
+
+        return cls(
+            file_bytes=whole("MAX_FILE_MB", 20) * MEGA,
+            request_bytes=whole("MAX_REQUEST_MB", 60) * MEGA,
+            pixels=whole("MAX_MEGAPIXELS", 24) * MEGA,
+            files=whole("MAX_FILES", 20),
+            per_minute=whole("RATE_PER_MINUTE", 120),
+            proxies=whole("TRUSTED_PROXIES", 0, lowest=0),
+        )

@@ -1,0 +1,161 @@
+"""The model as the app sees it: facts, and an answer for a picture. Nothing else here knows what runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from src.utils.models.bundle import default_bundle_dir
+from src.utils.models.predictor import Predictor
+from src.utils.names import SOURCE_NAMES, model_name
+from src.utils.settings import Settings, UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model's answer for one picture.
+
+    Attributes:
+        probability_ai: 0–1.
+        label: One of the two class names.
+        verdict: The label, or `Uncertain` where the probability lies within the uncertain band.
+        evidence: float [rows, columns], where over the whole upright picture the model found its reasons:
+            above 0 for AI-generated, below 0 for human-made, in any unit. None if the model cannot say.
+    """
+
+    probability_ai: float
+    label: str
+    verdict: str
+    evidence: np.ndarray | None = None
+
+
+class Model(Protocol):
+    """What the app needs of a model."""
+
+    name: str
+    facts: Mapping[str, Any]
+
+    def predict(self, data: bytes) -> Prediction:
+        """Answer for a picture's file; raises ImageError if it cannot be decoded."""
+
+
+class BundleModel:
+    """A bundle of this project behind the app's interface."""
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+        self.name = predictor.bundle.name
+        self.facts = predictor.bundle.facts
+
+    @classmethod
+    def load(cls, folder: Path) -> BundleModel:
+        """Load a bundle and ask it once, so that its first visitor need not wait.
+
+        Raises:
+            UserError: There is no such bundle or it cannot be used.
+        """
+        predictor = Predictor.load(folder)
+        size = predictor.bundle.input_size
+        predictor.predict_pixels(np.zeros((1, size, size, 3), np.uint8))
+        return cls(predictor)
+
+    def predict(self, data: bytes) -> Prediction:
+        """Answer for a picture's file."""
+        probability = float(self._predictor.predict_pixels(self._predictor.read(data)[None])[0])
+        row = self._predictor.row("", probability)
+        return Prediction(probability, row["label"], row["verdict"])
+
+
+def chosen_folder() -> Path:
+    """The bundle to serve: MODEL_DIR, or the default model of the data source.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    named = os.environ.get("MODEL_DIR")
+    return Path(named) if named else default_bundle_dir(Settings.from_env())
+
+
+class ModelSlot:
+    """Holds the model once it is loaded; until then, or if that fails, says so.
+
+    Attributes:
+        model: None until it is ready.
+        problem: Why there will be none, in one sentence; empty while there is hope.
+        turn: Held while a picture is decoded and predicted: one at a time, so memory stays flat.
+    """
+
+    def __init__(self, load: Callable[[], Model]):
+        self._load = load
+        self.model: Model | None = None
+        self.problem = ""
+        self.turn = threading.Lock()
+
+    def fill_in_background(self) -> None:
+        """Start loading, and return at once."""
+        threading.Thread(target=self.fill, daemon=True, name="load-model").start()
+
+    def fill(self) -> None:
+        """Load the model, or remember why that failed."""
+        try:
+            self.model = self._load()
+        except UserError as error:
+            self.problem = str(error)
+            log.error("No model: %s", error)
+        except Exception as error:
+            self.problem = "The model could not be loaded; the server's log says more."
+            log.exception("No model: %s", type(error).__name__)
+
+
+PUBLIC_FACTS = (
+    *("class_names", "input_size", "resize", "threshold", "temperature", "uncertain_band", "source"),
+    *("demonstration", "seed", "training", "metrics", "versions"),
+)
+"""Entries of bundle.json that are shown to everybody."""
+
+
+def public_facts(model: Model) -> dict[str, Any]:
+    """What everybody may know about a model, for `GET /model` and its card.
+
+    Returns:
+        `name` and `title` (for people), `trained_on` and `reading` (sentences), and `PUBLIC_FACTS` where the
+        bundle has them.
+    """
+    facts = model.facts
+    return {
+        "name": model.name,
+        "title": model_name(model.name),
+        "trained_on": describe_training(facts),
+        "reading": describe_reading(facts),
+        **{name: facts[name] for name in PUBLIC_FACTS if name in facts},
+    }
+
+
+def describe_training(facts: Mapping[str, Any]) -> str:
+    """Say what a model was trained on, in words that fit after "Trained on"."""
+    source = SOURCE_NAMES.get(facts.get("source", ""), "images of unknown origin")
+    words = {"sample": "a small demonstration sample", "folder": "its owner's own images"}
+    words |= {"kaggle": "the Kaggle dataset “AI vs. Human-Generated Images”"}
+    pictures = facts.get("training", {}).get("pictures")
+    count = f" ({pictures:,} pictures)" if pictures else ""
+    return words.get(facts.get("source", ""), source) + count
+
+
+def describe_reading(facts: Mapping[str, Any]) -> str:
+    """Say what happens to pictures that are not square."""
+    side = facts.get("input_size", "?")
+    if facts.get("resize") == "squash":
+        return (
+            f"Any shape will do: the whole picture is scaled to {side} × {side} pixels, exactly as in training. "
+            "Nothing is cut off."
+        )
+    return f"Any shape will do: the picture is read at {side} × {side} pixels, exactly as in training."

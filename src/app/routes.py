@@ -1,0 +1,149 @@
+"""The addresses of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from src.app.analysis import Fetch, analyse_links, analyse_upload
+from src.app.limits import MEGA, Limits
+from src.app.model import ModelSlot, public_facts
+from src.app.protection import PictureRate
+from src.utils.names import interval_text, metric_name
+
+pages = Blueprint("pages", __name__)
+
+EXTENSION = "pictures"
+CARD_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "brier", "ece")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with; one per app, under `app.extensions`."""
+
+    slot: ModelSlot
+    limits: Limits
+    rate: PictureRate
+    fetch: Fetch
+
+
+class NotReady(HTTPException):
+    """503: there is no model yet, or none at all; the description says which."""
+
+    code = 503
+    description = "The model is still being loaded: try again in a few seconds."
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """The headers of any error, and when to try again."""
+        return [*super().get_headers(*args, **kwargs), ("Retry-After", "2")]
+
+
+def _services() -> Services:
+    return current_app.extensions[EXTENSION]
+
+
+def _require_model() -> None:
+    slot = _services().slot
+    if slot.model is None:
+        raise NotReady(slot.problem or None)
+
+
+@pages.get("/")
+def index() -> str:
+    """The page for people."""
+    return render_template("index.html", limits=_services().limits, mega=MEGA)
+
+
+@pages.get("/card")
+def card() -> str:
+    """What is known about the model, for people."""
+    _require_model()
+    facts = public_facts(_services().slot.model)
+    return render_template("card.html", facts=facts, metrics=_card_metrics(facts))
+
+
+@pages.get("/healthz")
+def healthz() -> Response:
+    """The process is alive."""
+    return jsonify(status="alive")
+
+
+@pages.get("/readyz")
+def readyz() -> Response:
+    """The model is loaded."""
+    _require_model()
+    return jsonify(status="ready")
+
+
+@pages.get("/model")
+def model() -> Response:
+    """What everybody may know about the model."""
+    _require_model()
+    return jsonify(public_facts(_services().slot.model))
+
+
+@pages.get("/openapi.json")
+def openapi() -> Response:
+    """The description of these addresses for programs."""
+    return current_app.send_static_file("openapi.json")
+
+
+@pages.post("/predict")
+def predict() -> Response:
+    """Answer for pictures: uploaded ones, or links to some."""
+    services = _services()
+    services.rate.take(request.remote_addr or "")
+    _require_model()
+    if request.mimetype == "multipart/form-data":
+        entries = _upload_entries(services)
+    elif request.mimetype == "application/json":
+        entries = _link_entries(services)
+    else:
+        abort(415 if request.content_length or request.mimetype else 400)
+    return jsonify(predictions=list(entries))
+
+
+def _upload_entries(services: Services) -> Iterator[dict[str, Any]]:
+    files = [file for file in request.files.getlist("file") if file.filename or file.content_length]
+    _check_number(len(files), services)
+    for file in files:
+        yield analyse_upload(
+            file.filename or "", file.read(), services.slot, services.limits, _wants_preview()
+        )
+
+
+def _link_entries(services: Services) -> Iterator[dict[str, Any]]:
+    body = request.get_json(silent=True)
+    links = body.get("urls") if isinstance(body, dict) else None
+    if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
+        abort(422)
+    _check_number(len(links), services)
+    return analyse_links(links, services.slot, services.limits, _wants_preview(), services.fetch)
+
+
+def _check_number(pictures: int, services: Services) -> None:
+    """Refuse none and too many pictures, and count those beyond the first for the visitor's rate."""
+    if pictures == 0:
+        abort(400)
+    if pictures > services.limits.files:
+        abort(413, f"Send at most {services.limits.files} pictures at once.")
+    if pictures > 1:
+        services.rate.take(request.remote_addr or "", pictures - 1)
+
+
+def _wants_preview() -> bool:
+    return request.args.get("preview") == "1"
+
+
+def _card_metrics(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Rows of the card's table: split, metric, number with its interval."""
+    return [
+        (split, metric_name(name), interval_text(entry if isinstance(entry, dict) else {"value": entry}))
+        for split, measured in facts.get("metrics", {}).items()
+        for name, entry in measured.items()
+        if name in CARD_METRICS
+    ]

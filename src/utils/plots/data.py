@@ -1,0 +1,200 @@
+"""The data before any training: sizes, what the files give away, and who is in which split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from src.utils.plots.style import (
+    CLASS_COLOURS,
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    light_grid,
+    new_figure,
+)
+from src.utils.settings import CLASS_NAMES, SPLITS
+
+CONTENT_COLOUR = "#009E73"
+MARKERS = ("o", "D")
+"""Marker of class 0 and of class 1, for who cannot tell the colours apart."""
+
+
+def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str = "") -> Figure:
+    """Draw which sizes and which aspect ratios each class has.
+
+    Args:
+        width: Pixels, [n].
+        height: Pixels, [n].
+        label: Classes, [n].
+        note: Which data.
+
+    Returns:
+        Left: every size as a mark whose area is its share of the class. Right: the share of the class at
+        each aspect ratio (width / height), in bins.
+    """
+    width, height, label = (np.asarray(one, dtype=float) for one in (width, height, label))
+    figure = new_figure(_size_title(width, height, label), note)
+    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+    aspect = width / height
+    edges = _ratio_edges(aspect)
+    for one, name in enumerate(CLASS_NAMES):
+        mine, style = label == one, {"color": CLASS_COLOURS[one], "label": name}
+        sizes, counts = np.unique(np.stack([width[mine], height[mine]]), axis=1, return_counts=True)
+        area = 60 + 2000 * counts / max(counts.sum(), 1)
+        left.scatter(
+            *sizes, s=area, marker=MARKERS[one], alpha=0.55 if one == 0 else 0.4, linewidth=0, **style
+        )
+        shares = np.histogram(aspect[mine], edges)[0] / max(mine.sum(), 1)
+        right.stairs(shares, edges, fill=one == 0, alpha=0.45 if one == 0 else 1, linewidth=3, **style)
+    _from_zero(left, width, height)
+    left.set(xlabel="Width, pixels", ylabel="Height, pixels")
+    right.set(xlabel="Aspect ratio, width / height", ylabel="Share of the class", ylim=(0, None))
+    right.yaxis.set_major_formatter("{x:.0%}")
+    for axes in (left, right):
+        light_grid(axes, "both" if axes is left else "y")
+    legend = right.legend(loc="upper right", markerscale=1)
+    for handle, colour in zip(legend.get_texts(), CLASS_COLOURS, strict=True):
+        handle.set_color(colour)
+    return figure
+
+
+def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int = 14) -> Figure:
+    """Draw how well each fact alone ranks the classes: AUC with its interval, and chance.
+
+    Args:
+        table: Columns `feature`, `kind` (`container` or `content`), `auc`, `low`, `high`, `constant`,
+            `direction`.
+        note: Which data.
+        title: Title; the finding if not given.
+        most: Most rows to draw, the highest; the note says how many are left out.
+
+    Returns:
+        A row per fact that varies, highest AUC on top; those that are constant are named below.
+    """
+    varying = table[~table["constant"] & table["auc"].notna()].sort_values("auc", kind="stable")
+    constant = table.loc[table["constant"], "feature"].tolist()
+    lines = [f"The {len(varying) - most} weakest facts are not drawn."] if len(varying) > most else []
+    if constant:
+        lines.append("Constant, so they tell nothing: " + ", ".join(_readable(one) for one in constant) + ".")
+    figure = new_figure(title or _audit_title(table), " ".join([*lines, note]))
+    axes = figure.subplots()
+    varying = varying.tail(most)
+    for row, fact in enumerate(varying.itertuples()):
+        content = fact.kind == "content"
+        colour = CONTENT_COLOUR if content else INK
+        axes.plot([fact.low, fact.high], [row, row], color=colour, linewidth=4, solid_capstyle="butt")
+        axes.plot(fact.auc, row, "s" if content else "o", color=colour, markersize=12)
+        right = np.nanmax([fact.high, fact.auc])
+        axes.annotate(
+            f"{fact.auc:.2f}" + (f", {fact.direction}" if fact.direction else ""),
+            (right, row),
+            (10, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL_SIZE + 1,
+            color=colour,
+        )
+    axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
+    names = [_readable(fact) for fact in varying["feature"]]
+    lowest = np.nanmin([0.45, *varying["low"]])
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names,
+        ylim=(-0.6, max(len(names), 3) - 0.4),
+        xlim=(lowest - 0.02, 1.12),
+        xticks=np.arange(0.5, 1.01, 0.1),
+        xlabel="AUC of this fact alone (0.5 = chance, 1 = tells every picture)",
+    )
+    axes.spines["left"].set_visible(False)
+    light_grid(axes, "x")
+    axes.tick_params(axis="y", length=0)
+    for kind, colour, marker in (("container", INK, "o"), ("content", CONTENT_COLOUR, "s")):
+        if (varying["kind"] == kind).any():
+            axes.plot([], [], marker, color=colour, markersize=12, label=kind)
+    if len(varying):
+        axes.legend(loc="lower right", handletextpad=0.2)
+    return figure
+
+
+def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+    """Draw how many pictures and groups of each class every split holds.
+
+    Args:
+        counts: Columns `split`, `label`, `pictures`, `groups`; a row per split and class that occurs.
+        note: Which data.
+        title: Title; the shares if not given.
+    """
+    splits = [split for split in SPLITS if (counts["split"] == split).any()]
+    figure = new_figure(title or _split_title(counts, splits), note)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, column in zip(panels, ("pictures", "groups"), strict=True):
+        for one, name in enumerate(CLASS_NAMES):
+            mine = counts[counts["label"] == one].set_index("split")[column].reindex(splits, fill_value=0)
+            rows = np.arange(len(splits)) + 0.2 * (2 * one - 1)
+            bars = axes.barh(rows, mine, height=0.36, color=CLASS_COLOURS[one], label=name)
+            axes.bar_label(bars, [f"{count:,}" for count in mine], padding=6, fontsize=SMALL_SIZE + 2)
+        axes.set_title(column.capitalize())
+        axes.set_xlim(0, 1.16 * max(counts[column].max(), 1))
+        axes.spines[["bottom", "left"]].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_xticks([])
+    panels[0].set(yticks=range(len(splits)), yticklabels=[split.capitalize() for split in splits])
+    panels[0].invert_yaxis()
+    legend = panels[1].legend(loc="lower right")
+    for text, colour in zip(legend.get_texts(), CLASS_COLOURS, strict=True):
+        text.set_color(colour)
+    return figure
+
+
+def _size_title(width: NDArray, height: NDArray, label: NDArray) -> str:
+    sizes = [set(zip(width[label == one], height[label == one], strict=True)) for one in (0, 1)]
+    if len(sizes[0] | sizes[1]) == 1:
+        (only,) = sizes[0] | sizes[1]
+        return f"Every picture is {only[0]:.0f} × {only[1]:.0f} pixels: size gives nothing away"
+    shared = len(sizes[0] & sizes[1])
+    return (
+        f"{len(sizes[0]):,} sizes among human-made pictures, {len(sizes[1]):,} among AI-generated, "
+        f"{shared:,} in both"
+    )
+
+
+def _ratio_edges(aspect: NDArray) -> NDArray:
+    """Bins of 0.05 around the ratios that occur, with a margin; the outermost 1 % at each end is left out."""
+    low, high = np.quantile(aspect, [0.01, 0.99]) if len(aspect) else (1, 1)
+    return np.arange(np.floor(low * 20) - 3, np.ceil(high * 20) + 4) / 20 - 0.025
+
+
+def _from_zero(axes: Axes, width: NDArray, height: NDArray) -> None:
+    most = 1.15 * max(width.max(initial=1), height.max(initial=1))
+    axes.set(xlim=(0, most), ylim=(0, most))
+
+
+def _readable(feature: str) -> str:
+    return feature.replace("_", " ")
+
+
+def _audit_title(table: pd.DataFrame) -> str:
+    best = table.sort_values("auc", ascending=False, kind="stable").iloc[0]
+    container = table[(table["kind"] == "container") & ~table["constant"]]
+    if container.empty:
+        said = "The containers are all alike"
+    else:
+        strongest = container.sort_values("auc", ascending=False, kind="stable").iloc[0]
+        said = f"Of the container, {_readable(strongest['feature'])} tells most (AUC {strongest['auc']:.2f})"
+    if best["kind"] == "container" or not best["auc"] > 0.5:
+        return said
+    return f"{said}; of the content, {_readable(best['feature'])} tells most (AUC {best['auc']:.2f})"
+
+
+def _split_title(counts: pd.DataFrame, splits: Sequence[str]) -> str:
+    drawn = [split for split in splits if split != "unseen"]
+    groups = counts.groupby("split")["groups"].sum().reindex(drawn)
+    shares = [f"{split} {share:.0%}" for split, share in (groups / groups.sum()).items()]
+    title = "Groups stay whole: " + ", ".join(shares)
+    return title + (", and an unseen set apart" if "unseen" in splits else "")

@@ -1,0 +1,159 @@
+"""How training went: learning curves beside the deck's, and what another seed would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from src.utils.names import metric_name, model_name
+from src.utils.plots.style import INK, QUIET, SMALL_SIZE, TEXT_SIZE, light_grid, model_colour, new_figure
+
+DECK_ACCURACY = (0.8221, 0.9176, 0.9293, 0.9389, 0.9418, 0.9454, 0.9495, 0.9557, 0.9576, 0.9619)
+DECK_LOSS = (0.7447, 0.2154, 0.1904, 0.1660, 0.1552, 0.1423, 0.1400, 0.1161, 0.1203, 0.1026)
+"""What the deck's ten epochs printed, on the training part of 79,950 Kaggle pictures."""
+
+
+def learning_curves(
+    history: pd.DataFrame,
+    metric: str = "accuracy",
+    deck: Sequence[float] | None = DECK_ACCURACY,
+    note: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw training and validation per epoch, a panel a model, a thin line a seed.
+
+    Args:
+        history: Columns `model`, `seed`, `epoch` (from 1), the metric, and `val_` + the metric.
+        metric: `accuracy` or `loss`.
+        deck: What the deck printed for its training set, epoch by epoch; None leaves it out.
+        note: Which data.
+        title: Title; the finding if not given.
+
+    Returns:
+        Validation solid, training dotted, the deck's printed values as black crosses; a ring where a seed's
+        validation was best.
+    """
+    models = list(dict.fromkeys(history["model"]))
+    figure = new_figure(title or _curves_title(history, metric), note)
+    panels = np.ravel(figure.subplots(1, len(models), sharey=True, squeeze=False))
+    for axes, model in zip(panels, models, strict=True):
+        colour = model_colour(model)
+        for _, run in history[history["model"] == model].groupby("seed"):
+            _draw_run(axes, run.sort_values("epoch"), metric, colour)
+        if deck is not None:
+            axes.plot(range(1, len(deck) + 1), deck, "x", color=INK, markersize=9, markeredgewidth=2.5)
+        axes.set_title(model_name(model), color=colour, fontweight="bold")
+        axes.set_xlabel("Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        light_grid(axes)
+    panels[0].set_ylabel(metric_name(metric))
+    if metric == "accuracy":
+        lowest = np.nanmin([0.5, *history[metric], *history[f"val_{metric}"]])
+        panels[0].set_ylim(lowest - 0.03, 1.02)
+        for axes in panels:
+            axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
+    else:
+        _cap_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
+    _explain(figure, deck is not None, "highest" if metric == "accuracy" else "lowest")
+    return figure
+
+
+def seed_spread(table: pd.DataFrame, metric: str = "auc", note: str = "", title: str = "") -> Figure:
+    """Draw one number of each model for every seed it was trained with.
+
+    Args:
+        table: Columns `model`, `seed`, `value`.
+        metric: Which number it is.
+        note: Which data.
+        title: Title; the spread if not given.
+
+    Returns:
+        A dot a seed, the mean as a bar, and mean, lowest and highest in words.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    figure = new_figure(title or _spread_title(table, metric), note)
+    axes = figure.subplots()
+    for row, model in enumerate(models):
+        mine = table[table["model"] == model].sort_values("seed")
+        values, colour = mine["value"].to_numpy(), model_colour(model)
+        axes.plot([values.min(), values.max()], [row, row], color=colour, linewidth=8, alpha=0.3)
+        axes.plot(values, np.full(len(values), row), "o", color=colour, markersize=15, alpha=0.85)
+        axes.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=4)
+        axes.annotate(
+            f"mean {values.mean():.2f}, from {values.min():.2f} to {values.max():.2f} ({len(values)} seeds)",
+            (values.mean(), row - 0.32),
+            ha="center",
+            color=colour,
+            fontsize=TEXT_SIZE,
+        )
+    axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
+    axes.set(
+        yticks=range(len(models)),
+        yticklabels=[model_name(model) for model in models],
+        ylim=(len(models) - 0.4, -0.6),
+        xlim=(min(0.45, table["value"].min() - 0.05), 1.02),
+        xlabel=f"{metric_name(metric)} (0.5 = chance)",
+    )
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    light_grid(axes, "x")
+    return figure
+
+
+def _draw_run(axes: Axes, run: pd.DataFrame, metric: str, colour: str) -> None:
+    validation = run[f"val_{metric}"]
+    axes.plot(run["epoch"], run[metric], ":", color=colour, linewidth=2.5)
+    axes.plot(run["epoch"], validation, "-", color=colour, linewidth=3)
+    if validation.notna().any():
+        best = validation.idxmax() if metric == "accuracy" else validation.idxmin()
+        where = (run.loc[best, "epoch"], validation[best])
+        axes.plot(
+            *where, "o", markersize=14, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=2.5
+        )
+
+
+def _explain(figure: Figure, deck: bool, best: str) -> None:
+    """One legend for all panels, below them."""
+    style = {"color": QUIET, "linewidth": 3}
+    axes = figure.axes[0]
+    handles = [
+        *axes.plot([], [], "-", label="validation", **style),
+        *axes.plot([], [], ":", label="training", **style),
+        *axes.plot(
+            [], [], "o", color=QUIET, markersize=13, markerfacecolor="none", label=f"{best} validation"
+        ),
+    ]
+    if deck:
+        handles += axes.plot(
+            [], [], "x", color=INK, markeredgewidth=2.5, label="the deck's printed training values"
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL_SIZE + 1)
+
+
+def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
+    """Keep a first epoch's explosion from flattening everything else."""
+    top = np.nanmax(losses)
+    usual = 3 * np.nanmedian(losses)
+    axes.set_ylim(0, 1.05 * min(top, max(usual, 1.0)))
+
+
+def _curves_title(history: pd.DataFrame, metric: str) -> str:
+    last = history.sort_values("epoch").groupby(["model", "seed"]).tail(1)
+    training, validation = last[metric].mean(), last[f"val_{metric}"].mean()
+    return (
+        f"After the last epoch, {metric_name(metric).lower()} is {training:.2f} on what was trained on "
+        f"and {validation:.2f} on what was not"
+    )
+
+
+def _spread_title(table: pd.DataFrame, metric: str) -> str:
+    spread = table.groupby("model", sort=False)["value"].agg(lambda values: values.max() - values.min())
+    widest = spread.idxmax()
+    return (
+        f"Another seed moves the {metric_name(metric)} of {model_name(widest)} by up to {spread[widest]:.2f}"
+    )
