@@ -1,8 +1,8 @@
 # Two commands do everything on a fresh machine:  make reproduce   and   make test
-# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SPLIT=group|random
+# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SPLIT PRECISION
+export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # Inside a conda environment made from environment.yml that one is used; anywhere else, a .venv of our own.

@@ -1,4 +1,4 @@
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, trust_sentence, percent
 
 
 def test_a_number_is_written_with_what_is_known_of_it():
@@ -8,6 +8,10 @@ def test_a_number_is_written_with_what_is_known_of_it():
     assert interval_text({"value": None, "low": None, "high": None}) == interval_text(None) == "–"
 
 
+def test_shares_are_whole_percents():
+    assert [percent(share) for share in (0.0, 0.646, 1.0, float("nan"))] == ["0 %", "65 %", "100 %", "–"]
+
+
 def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
     assert list(MODEL_NAMES) == [
         "always_ai", "metadata_only", "linear_probe", "cnn_deck", "cnn_scaled", "best",
@@ -15,3 +19,11 @@ def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
     assert len(set(MODEL_NAMES.values())) == len(MODEL_NAMES)
     assert model_name("cnn_deck") != "cnn_deck" and model_name("mine") == "mine"
     assert metric_name("auc") == "ROC-AUC" and metric_name("threshold_fpr5") == "Threshold fpr5"
+
+
+def test_trust_is_what_was_measured():
+    auc = {"value": 0.62, "low": None, "high": None}
+    said = trust_sentence({"demonstration": True, "metrics": {"test": {"auc": auc}}})
+    assert "demonstration" in said and "0.62 (interval not estimable)" in said
+    assert "has not been measured" in trust_sentence({"metrics": {}})
+    assert "not proof" in trust_sentence({"demonstration": False})

@@ -25,8 +25,15 @@ def test_data_dir_alone_means_folder(tmp_path):
     assert (settings.source, settings.data_dir) == ("folder", tmp_path)
 
 
+def test_more_seeds_only_where_training_is_quick(tmp_path):
+    assert Settings.from_env({}, root=tmp_path).seeds == 3
+    assert Settings.from_env({"DATA_SOURCE": "kaggle"}, root=tmp_path).seeds == 1
+    assert Settings.from_env({"PROFILE": "smoke"}, root=tmp_path).seeds == 1
+    assert Settings.from_env({"DATA_SOURCE": "kaggle", "SEEDS": "2"}, root=tmp_path).seeds == 2
+
+
 def test_empty_values_count_as_unset(tmp_path):
-    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SPLIT")
+    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SEEDS", "SPLIT")
     assert Settings.from_env(dict.fromkeys(names, ""), root=tmp_path) == Settings.from_env({}, root=tmp_path)
 
 
@@ -38,6 +45,7 @@ def test_empty_values_count_as_unset(tmp_path):
         ("SPLIT", "pair"),
         ("SEED", "-1"),
         ("SEED", "x"),
+        ("SEEDS", "0"),
         ("EPOCHS", "0"),
         ("EPOCHS", "1.5"),
     ],

@@ -6,7 +6,7 @@ import os
 import nbformat
 import pytest
 
-from src.utils.run import Console, StageFailed, last_words, main, run_all
+from src.utils.run import Console, StageFailed, last_words, main, run_all, without_notes
 from src.utils.settings import PROJECT_ROOT, Settings
 from src.utils.stages import imported_modules, load_stages, mark_done, module_closure, stage_inputs, why_stale
 
@@ -185,6 +185,14 @@ def test_the_run_executes_skips_and_continues(project, capsys):
 def test_last_words_of_a_progress_bar():
     assert last_words("10%\r 20%\r 100%\n") == "100%"
     assert last_words("\n") == ""
+
+
+def test_start_up_notes_are_left_out_and_words_stay():
+    notes = "WARNING: All log messages before absl::InitializeLog() is called\nI0000 00:00:17 port.cc] on\n"
+    assert (
+        without_notes({"name": "stderr", "text": notes + "About 2 minutes.\n"})["text"]
+        == "About 2 minutes.\n"
+    )
 
 
 def test_a_wrong_parameter_ends_with_one_line(monkeypatch, capsys):

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from src.app.limits import MEGA, Limits
@@ -78,10 +79,13 @@ def _entry(name: str, analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     entry: dict[str, Any] = {"filename": name}
     try:
         return entry | analyse()
-    except (PictureError, ImageError, FetchError) as error:
-        suggestion = getattr(error, "suggestion", None)
-        hint = {"suggestion": suggestion} if suggestion else {}
+    except ImageError as error:  # the decoder calls only a picture of too many pixels too large
+        return entry | {"error": str(error), "code": error.code.replace("too_large", "too_many_pixels")}
+    except FetchError as error:
+        hint = {"suggestion": error.suggestion} if error.suggestion else {}
         return entry | {"error": str(error), "code": error.code} | hint
+    except PictureError as error:
+        return entry | {"error": str(error), "code": error.code}
     except Exception as error:  # nothing of the picture may reach the log, so not the message either
         log.error("A picture could not be analysed: %s", type(error).__name__)
         return entry | {"error": "This picture could not be analysed.", "code": "failed"}
@@ -117,7 +121,7 @@ def _predict(data: bytes, model: Model) -> dict[str, Any]:
         "probability_ai": round(probability, 6),
         "verdict": prediction.verdict,
         "model": model.name,
-        "evidence": None if evidence is None else evidence.astype(float).round(4).tolist(),
+        "evidence": None if evidence is None else np.nan_to_num(evidence.astype(float)).round(4).tolist(),
     }
 
 

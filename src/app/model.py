@@ -91,6 +91,7 @@ class ModelSlot:
     Attributes:
         model: None until it is ready.
         problem: Why there will be none, in one sentence; empty while there is hope.
+        settled: Set once there is a model or a problem.
         turn: Held while a picture is decoded and predicted: one at a time, so memory stays flat.
     """
 
@@ -98,6 +99,7 @@ class ModelSlot:
         self._load = load
         self.model: Model | None = None
         self.problem = ""
+        self.settled = threading.Event()
         self.turn = threading.Lock()
 
     def fill_in_background(self) -> None:
@@ -114,6 +116,7 @@ class ModelSlot:
         except Exception as error:
             self.problem = "The model could not be loaded; the server's log says more."
             log.exception("No model: %s", type(error).__name__)
+        self.settled.set()
 
 
 PUBLIC_FACTS = (
@@ -155,7 +158,7 @@ def describe_reading(facts: Mapping[str, Any]) -> str:
     side = facts.get("input_size", "?")
     if facts.get("resize") == "squash":
         return (
-            f"Any shape will do: the whole picture is scaled to {side} × {side} pixels, exactly as in training. "
+            f"Any shape will do: the whole picture is scaled to {side} × {side} pixels, as in training. "
             "Nothing is cut off."
         )
-    return f"Any shape will do: the picture is read at {side} × {side} pixels, exactly as in training."
+    return f"Any shape will do: the picture is read at {side} × {side} pixels, as in training."

@@ -1,4 +1,4 @@
-"""What makes the app fit for the open internet: nothing on disk, a rate, headers, plain errors, quiet logs."""
+"""What makes the app fit for the internet: nothing on disk, a rate, headers, plain errors, quiet logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Flask, Request, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from src.app.limits import MEGA, Limits
+from src.app.limits import Limits
 
 log = logging.getLogger("src.app")
 
@@ -106,9 +106,9 @@ def _finish(response: Response) -> Response:
 
 
 def _answer_http_error(error: HTTPException) -> Response:
-    sentence = SENTENCES.get(error.code, error.name + ".")
-    if error.description != type(error).description:
-        sentence = error.description
+    sentence = error.description
+    if sentence == type(error).description:  # Werkzeug's own words are for programmers
+        sentence = SENTENCES.get(error.code, sentence)
     response = error.get_response()
     response.data = jsonify(error=sentence).data
     response.content_type = "application/json"

@@ -108,7 +108,7 @@ def predict() -> Response:
 
 
 def _upload_entries(services: Services) -> Iterator[dict[str, Any]]:
-    files = [file for file in request.files.getlist("file") if file.filename or file.content_length]
+    files = [file for file in request.files.getlist("file") if file.filename]
     _check_number(len(files), services)
     for file in files:
         yield analyse_upload(
@@ -140,10 +140,10 @@ def _wants_preview() -> bool:
 
 
 def _card_metrics(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Rows of the card's table: split, metric, number with its interval."""
+    """Rows of the card's table: split, metric, number with its interval where one was measured."""
     return [
-        (split, metric_name(name), interval_text(entry if isinstance(entry, dict) else {"value": entry}))
+        (split, metric_name(name), interval_text(entry) if isinstance(entry, dict) else f"{entry:.2f}")
         for split, measured in facts.get("metrics", {}).items()
         for name, entry in measured.items()
-        if name in CARD_METRICS
+        if name in CARD_METRICS and entry is not None
     ]

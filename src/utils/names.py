@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 MODEL_NAMES = {
     "always_ai": "Always answers AI",
-    "metadata_only": "File facts, no pixels",
-    "linear_probe": "Linear probe, frozen encoder",
-    "cnn_deck": "Deck's CNN, pixels 0–255",
-    "cnn_scaled": "Same CNN, pixels scaled",
+    "metadata_only": "File facts (no pixels)",
+    "linear_probe": "Linear probe (frozen encoder)",
+    "cnn_deck": "Deck's CNN (pixels 0–255)",
+    "cnn_scaled": "Deck's CNN (pixels scaled)",
     "best": "Improved model",
 }
 """The project's models in the order of every table."""
@@ -27,6 +29,23 @@ METRIC_NAMES = {
     "ece": "Calibration error",
 }
 
+ALL_CONTAINER = "all container facts"
+"""The shortcut audit's row for a model on all container facts together."""
+
+FACT_NAMES = {
+    "bytes_per_pixel": "bytes per pixel",
+    "exif": "EXIF data",
+    "format": "file format",
+    "icc": "colour profile",
+    "jpeg_quality": "JPEG quality",
+    "mode": "pixel mode",
+    "multiple_of_64": "sides multiples of 64",
+    "multiple_of_8": "sides multiples of 8",
+    "progressive": "progressive JPEG",
+    "quantisation": "JPEG tables",
+    "subsampling": "JPEG subsampling",
+}
+
 SOURCE_NAMES = {"sample": "demonstration sample", "kaggle": "Kaggle dataset", "folder": "your own images"}
 
 
@@ -38,6 +57,16 @@ def model_name(model: str) -> str:
 def metric_name(metric: str) -> str:
     """Name of a metric for people."""
     return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def fact_name(fact: str) -> str:
+    """Name of a fact about a picture or its file for people."""
+    return FACT_NAMES.get(fact, fact.replace("_", " "))
+
+
+def percent(share: float) -> str:
+    """Write a share as whole percents: `64 %`; `–` if there is none."""
+    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def interval_text(entry: Mapping[str, float | None] | None, digits: int = 2) -> str:
@@ -53,3 +82,20 @@ def interval_text(entry: Mapping[str, float | None] | None, digits: int = 2) -> 
     if entry["low"] is None or entry["high"] is None:
         return f"{value} (interval not estimable)"
     return f"{value} [{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]"
+
+
+def trust_sentence(facts: Mapping[str, Any]) -> str:
+    """Say how far a model's answers may be trusted, from what was measured of it.
+
+    Args:
+        facts: The content of its bundle.json.
+    """
+    auc = facts.get("metrics", {}).get("test", {}).get("auc")
+    measured = (
+        f"On test pictures it never met, its ROC-AUC is {interval_text(auc)} (0.50 is a coin toss)."
+        if auc
+        else "It has not been measured on pictures it never met."
+    )
+    if facts.get("demonstration"):
+        return f"This model is a demonstration trained on a small sample, not a detector. {measured}"
+    return f"An answer is an estimate, not proof. {measured}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +18,7 @@ from src.utils.data.listing import is_image_name, walk_files
 from src.utils.files import atomic_path
 from src.utils.models.bundle import default_bundle_dir
 from src.utils.models.predictor import COLUMNS, Predictor
+from src.utils.quiet import quiet_start
 from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2
@@ -56,27 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
     if predictor.bundle.facts.get("demonstration"):
         print("This model is a demonstration trained on a small sample, not a detector.", file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ
-
-
-@contextlib.contextmanager
-def quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow's C++ writes to stderr while it starts, unless that start fails.
-
-    It logs before any of its settings is read, so only the file descriptor itself can be quietened.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as notes:
-        stderr = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            notes.seek(0)
-            os.write(stderr, notes.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 def list_inputs(argument: str) -> Iterator[str]:

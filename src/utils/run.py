@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from src.utils.files import write_text
 from src.utils.settings import Settings, UserError
@@ -19,6 +22,14 @@ from src.utils.stages import Stage, load_stages, mark_done, stage_inputs, why_st
 
 CELL_SECONDS = None
 """No time limit for a cell: training on the full dataset takes hours."""
+
+ESTIMATE = "About "
+"""How a printed estimate begins; a log shows these lines, a terminal shows everything as it comes."""
+
+_START_UP_NOTES = re.compile(
+    r"WARNING: All log messages before absl|[IWEF]0000 |To enable the following instr"
+)
+"""What TensorFlow's C++ writes while it starts, before any of its settings is read."""
 
 
 class StageFailed(Exception):
@@ -53,6 +64,12 @@ def last_words(text: str) -> str:
     return next((line for line in reversed(lines) if line), "")
 
 
+def without_notes(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Take TensorFlow's start-up notes out of a stream message's text."""
+    lines = content["text"].splitlines(keepends=True)
+    return {**content, "text": "".join(line for line in lines if not _START_UP_NOTES.match(line))}
+
+
 def execute(stage: Stage, settings: Settings, console: Console, title: str) -> None:
     """Execute one notebook in a fresh kernel and keep the executed copy, finished or not.
 
@@ -77,10 +94,13 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
     class Client(NotebookClient):
         def output(self, outs, msg, display_id, cell_index):
             content = msg["content"]
+            if msg["msg_type"] == "stream" and not (content := without_notes(content))["text"]:
+                return None
+            msg = {**msg, "content": content}
             if msg["msg_type"] == "stream" and (words := last_words(content["text"])):
                 where = f"{title}  {clock(time.monotonic() - began)}  cell {cell_index + 1}/{count}"
                 console.status(f"{where}  {words}")
-                if not console.live and content["name"] == "stderr" and "\r" not in content["text"]:
+                if not console.live and words.startswith(ESTIMATE):
                     console.line(f"      {words}")
             return super().output(outs, msg, display_id, cell_index)
 
@@ -97,7 +117,7 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
         coalesce_streams=True,
     )
     try:
-        client.execute()
+        client.execute(stderr=subprocess.DEVNULL)  # what matters of it arrives as output
     except CellExecutionError as error:
         raise StageFailed(failure(stage, notebook, f"{error.ename}: {error.evalue}")) from None
     except DeadKernelError:

@@ -42,6 +42,7 @@ class Settings:
         profile: `full`, or `smoke` for a run of minutes that writes to a scratch folder only.
         seed: Seed of every random choice.
         epochs: Training epochs of the deck's network.
+        seeds: How many seeds the deck's network is trained with, counted up from `seed`.
         split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
         data_dir: The user's own images, for `folder`.
         root: The project's folder; raw data lies below it in every profile.
@@ -52,6 +53,7 @@ class Settings:
     profile: str = "full"
     seed: int = 42
     epochs: int = 10
+    seeds: int = 1
     split_method: str = "group"
     data_dir: Path | None = None
     root: Path = PROJECT_ROOT
@@ -59,7 +61,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
-        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS and SPLIT.
+        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS and SPLIT.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset.
@@ -94,6 +96,7 @@ class Settings:
             profile=profile,
             seed=whole("SEED", 42, 0),
             epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
+            seeds=whole("SEEDS", 3 if (source, profile) == ("sample", "full") else 1, 1),
             split_method=choice("SPLIT", "group", SPLIT_METHODS),
             data_dir=data_dir,
             root=root,

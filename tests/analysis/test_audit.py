@@ -9,6 +9,7 @@ from src.utils.analysis.audit import (
     audit_features,
     audit_table,
     cross_validated_auc,
+    strongest_fact,
 )
 
 from .manifests import make_manifest
@@ -104,3 +105,20 @@ def test_related_pictures_do_not_help():
     by_picture = cross_validated_auc(features, manifest["label"], np.arange(600), resamples=5)
     assert by_picture["auc"] > 0.8
     assert by_group["low"] < 0.5 < by_group["high"]
+
+
+def test_groups_count_the_same_however_many_pictures_they_have():
+    group = np.repeat(["a", "b", "c", "d"], [8, 2, 1, 3])
+    label = np.repeat([0, 0, 1, 1], [8, 2, 1, 3])
+    features = pd.DataFrame({"bright": np.repeat([0.0, 1.0, 0.0, 1.0], [8, 2, 1, 3])})
+    row = audit_features(features, {"bright": "content"}, label, group).iloc[0]
+    assert (row["human_mean"], row["ai_mean"], row["auc"]) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_strongest_fact_in_a_sentence():
+    manifest = make_manifest()
+    table = audit_table(manifest.assign(brightness=manifest["label"] * 1.0), resamples=5)
+    assert strongest_fact(table, "content") == (
+        "The content fact that tells most is brightness: AUC 1.00 [1.00, 1.00], more in AI."
+    )
+    assert strongest_fact(table, "container").startswith("No container fact varies")

@@ -287,6 +287,17 @@ def test_grey_with_transparency():
     assert pixel(data) == (255, 255, 255) and pixel(data, 1) == (40, 40, 40)
 
 
+def test_premultiplied_grey_tiff():
+    """ExtraSamples 1: what is stored is grey times alpha."""
+    picture = Image.new("LA", (2, 1))
+    picture.putdata([(0, 0), (64, 128)])
+    extra_samples = struct.pack("<HHI", 338, 3, 1)
+    data = encode(picture, "TIFF").replace(extra_samples + b"\2", extra_samples + b"\1")
+    assert decode.open_header(data).mode == "La"
+    assert pixel(data) == (255, 255, 255)
+    assert np.abs(np.array(pixel(data, 1)) - (64 + 127)).max() <= 1
+
+
 def test_palette_with_transparent_and_half_transparent_entries():
     picture = Image.new("P", (3, 1))
     picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])

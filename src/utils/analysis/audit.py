@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from src.utils.analysis.baselines import fit_facts, probability_of_ai
-from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
+from src.utils.analysis.bootstrap import RESAMPLES, as_entry, bootstrap
 from src.utils.analysis.file_facts import CONTAINER, CONTENT, FACT_KINDS, MEASURED, file_facts
 from src.utils.analysis.metrics import ranking_statistic
+from src.utils.names import ALL_CONTAINER, fact_name, interval_text
 
 FOLDS = 5
-ALL_CONTAINER = "all container facts"
 AUDIT_COLUMNS = (
     "feature",
     "kind",
@@ -48,7 +48,7 @@ def audit_table(
     Args:
         manifest: Readable rows of `images.csv`.
         content: Further measurements of the pictures by name, a number a row.
-        weight: Weight of each row; one each if not given.
+        weight: Weight of each row; the groups of a class count the same if not given.
         resamples: Number of bootstrap resamples.
         seed: Seed of folds and resamples.
 
@@ -90,7 +90,7 @@ def audit_features(
         kinds: `container` or `content` for every column.
         label: Classes, [n].
         group: Groups, [n].
-        weight: Weights, [n].
+        weight: Weights, [n]; the groups of a class count the same if not given.
         resamples: Number of bootstrap resamples.
         seed: Seed of folds and resamples.
 
@@ -98,7 +98,7 @@ def audit_features(
         Columns `AUDIT_COLUMNS`; means and medians are weighted; what is not defined is NaN.
     """
     label, group = np.asarray(label, dtype=int), np.asarray(group)
-    weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
+    weight = _equal_groups(label, group) if weight is None else np.asarray(weight, dtype=float)
     rows = []
     for name, values in features.items():
         if isinstance(values.dtype, pd.CategoricalDtype):
@@ -130,7 +130,7 @@ def cross_validated_auc(
         `auc`, `low`, `high`; NaN where a class has fewer groups than folds, or no interval can be had.
     """
     label, group = np.asarray(label, dtype=int), np.asarray(group)
-    weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
+    weight = _equal_groups(label, group) if weight is None else np.asarray(weight, dtype=float)
     if min(len(np.unique(group[label == one])) for one in (0, 1)) < FOLDS:
         return _auc_columns({"value": None, "low": None, "high": None})
     folds, statistics = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed), []
@@ -143,6 +143,12 @@ def cross_validated_auc(
         return {"auc": float(np.mean([one(row_weight[rows])["auc"] for rows, one in statistics]))}
 
     return _auc_columns(bootstrap(mean_auc, group, label, weight, resamples, seed)["auc"])
+
+
+def _equal_groups(label: NDArray, group: NDArray) -> NDArray[np.float64]:
+    rows = pd.DataFrame({"label": label, "group": group})
+    size = rows.groupby(["label", "group"])["group"].transform("size").to_numpy()
+    return 1 / size / np.mean(1 / size)
 
 
 def _folded_auc(
@@ -176,3 +182,19 @@ def _as_table(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(AUDIT_COLUMNS))
     numbers = [name for name in AUDIT_COLUMNS if name not in ("feature", "kind", "direction", "constant")]
     return table.astype(dict.fromkeys(numbers, float) | {"constant": bool})
+
+
+def strongest_fact(table: pd.DataFrame, kind: str) -> str:
+    """Say in a sentence which fact of a kind tells the classes apart best, for a notebook's takeaways.
+
+    Args:
+        table: From `audit_table`.
+        kind: `container` or `content`.
+    """
+    mine = table[(table["kind"] == kind) & ~table["constant"] & table["auc"].notna()]
+    if mine.empty:
+        return f"No {kind} fact varies between the pictures: there is nothing to learn from it."
+    best = mine.loc[mine["auc"].idxmax()]
+    entry = as_entry(best["auc"], best["low"], best["high"])
+    said = f"The {kind} fact that tells most is {fact_name(best['feature'])}: AUC {interval_text(entry)}"
+    return f"{said}, {best['direction']}." if best["direction"] else f"{said}."

@@ -28,7 +28,7 @@ def compute_once(
     """Columns of every picture, computing only those that the table at `path` does not have.
 
     Args:
-        path: A CSV file; its name must tell apart everything the columns depend on besides the picture, such as
+        path: A CSV file; its name must tell apart whatever the columns depend on besides the picture, such as
             the version of the code. A file that cannot be read is made again.
         contents: Content key of each picture (`files.hash_bytes`); equal ones are computed once.
         compute: Called once with the positions of the pictures that are missing.

@@ -301,7 +301,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = _to_eight_bits(image)
     elif image.has_transparency_data:
         grey = image.mode in ("L", "LA", "La")
-        image = image.convert("RGBA")
+        image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         alpha = image.getchannel("A")
         image = image.convert("L" if grey else "RGB")
     rgb = _to_srgb(image, profile)
@@ -330,8 +330,8 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits, or floating point, to 8 bits.
 
     16-bit values keep their high byte, as Pillow does for 16-bit colour. 32-bit integers and floats carry no
-    white point, so it is the smallest usual one (1 for floats, 255, 65535) that holds all values; anything
-    else is stretched from its minimum to its maximum.
+    white point, so it is the smallest usual one (1 for floats, 255, 65535) that holds all values. Larger ones
+    are stretched from 0 to their maximum, negative ones from their minimum to their maximum.
     """
     values = np.asarray(image)
     tags = getattr(image, "tag_v2", {})

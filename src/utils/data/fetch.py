@@ -389,7 +389,7 @@ def _no_picture(data: bytes, target: _Target, error: ImageError) -> FetchError:
         suggestion = _preview_picture(data, target.url)
         hint = f"its preview picture is {suggestion}" if suggestion else "use the link of the picture itself"
         return FetchError("html_page", f"This is a page, not a picture; {hint}.", suggestion)
-    return FetchError(error.code, str(error))
+    return FetchError("too_many_pixels" if error.code == "too_large" else error.code, str(error))
 
 
 class _MetaTag(HTMLParser):
@@ -416,3 +416,14 @@ def _preview_picture(page: bytes, url: str) -> str | None:
             with contextlib.suppress(FetchError):
                 return _parse(_join(url, values["content"]), any_port=True).url
     return None
+
+
+def try_links(*links: str) -> dict[str, str]:
+    """Say of each link what `fetch_image` makes of it: the picture's media type, or the refusal's sentence."""
+    answers = {}
+    for link in links:
+        try:
+            answers[link] = fetch_image(link).content_type
+        except FetchError as error:
+            answers[link] = str(error)
+    return answers

@@ -176,7 +176,6 @@ def read_manifest(path: Path) -> pd.DataFrame:
         dtype={name: _DTYPES.get(name, "str") for name in columns},
         keep_default_na=False,
         na_values={name: [""] for name in _MAY_BE_UNKNOWN},
-        float_precision="round_trip",
     )
 
 
@@ -194,7 +193,7 @@ def unreadable_report(manifest: pd.DataFrame) -> pd.DataFrame:
     """
     bad = manifest[~manifest["readable"]]
     lines = bad["file_name"] + " (" + bad["reason"] + ")"
-    by_problem = lines.groupby(bad["reason"].str.partition(":")[0].rename("problem"))
+    by_problem = lines.groupby(bad["reason"].str.replace(r":.*", "", regex=True).rename("problem"))
     report = by_problem.agg(files="size", example="first").reset_index()
     return report.sort_values(["files", "problem"], ascending=[False, True], ignore_index=True)
 

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -225,6 +225,15 @@ def choose_default(models_dir: Path) -> str:
     name = PREFERRED if PREFERRED in names else min(bundles, key=_validation_loss).name
     write_text(models_dir / DEFAULT_FILE, f"{name}\n")
     return name
+
+
+def better_on_validation(models_dir: Path, names: Iterable[str]) -> str:
+    """Name the model with the lowest validation loss among some.
+
+    Raises:
+        UserError: One of them has not been trained.
+    """
+    return min((load_bundle(models_dir / name) for name in names), key=_validation_loss).name
 
 
 def default_bundle_dir(settings: Settings) -> Path:

@@ -202,14 +202,7 @@ def train_model(
         History and best weights over all epochs, those of earlier sittings included.
     """
     keras.utils.set_random_seed(recipe.seed)
-    with _strategy().scope():
-        model = build(policy=policy)
-        model.compile(
-            keras.optimizers.Adam(recipe.learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            weighted_metrics=["accuracy"],
-        )
-        model.optimizer.build(model.trainable_variables)
+    model = build_and_compile(build, recipe, policy)
     run = (resume.load(model) if resume else None) or TrainingRun()
     done = len(run.history)
     steps = math.ceil(len(train) / recipe.batch_size)
@@ -232,6 +225,19 @@ def train_model(
             verbose=0,
         )
     return run
+
+
+def build_and_compile(build: BuildModel, recipe: Recipe, policy: str) -> keras.Model:
+    """Build a network ready for `fit` with sample weights, on all GPUs where there are several."""
+    with _strategy().scope():
+        model = build(policy=policy)
+        model.compile(
+            keras.optimizers.Adam(recipe.learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            weighted_metrics=["accuracy"],
+        )
+        model.optimizer.build(model.trainable_variables)
+    return model
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from src.utils.names import ALL_CONTAINER, fact_name, percent
 from src.utils.plots.style import (
     CLASS_COLOURS,
     INK,
@@ -17,6 +18,7 @@ from src.utils.plots.style import (
     SMALL_SIZE,
     light_grid,
     new_figure,
+    percent_axis,
 )
 from src.utils.settings import CLASS_NAMES, SPLITS
 
@@ -47,15 +49,16 @@ def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str =
         mine, style = label == one, {"color": CLASS_COLOURS[one], "label": name}
         sizes, counts = np.unique(np.stack([width[mine], height[mine]]), axis=1, return_counts=True)
         area = 60 + 2000 * counts / max(counts.sum(), 1)
-        left.scatter(
-            *sizes, s=area, marker=MARKERS[one], alpha=0.55 if one == 0 else 0.4, linewidth=0, **style
-        )
+        look = {"alpha": 0.5, "linewidth": 0} if one == 0 else {"facecolor": "none", "linewidth": 2.5}
+        left.scatter(*sizes, s=area, marker=MARKERS[one], edgecolor=CLASS_COLOURS[one], **look)
         shares = np.histogram(aspect[mine], edges)[0] / max(mine.sum(), 1)
         right.stairs(shares, edges, fill=one == 0, alpha=0.45 if one == 0 else 1, linewidth=3, **style)
     _from_zero(left, width, height)
     left.set(xlabel="Width, pixels", ylabel="Height, pixels")
-    right.set(xlabel="Aspect ratio, width / height", ylabel="Share of the class", ylim=(0, None))
-    right.yaxis.set_major_formatter("{x:.0%}")
+    right.set(xlabel="Aspect ratio, width / height", ylabel="Share of the class")
+    highest = max(right.dataLim.ymax, 0.05)
+    right.set(ylim=(0, 1.3 * highest), yticks=[tick for tick in right.get_yticks() if tick <= highest + 0.05])
+    percent_axis(right.yaxis)
     for axes in (left, right):
         light_grid(axes, "both" if axes is left else "y")
     legend = right.legend(loc="upper right", markerscale=1)
@@ -78,11 +81,11 @@ def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int =
         A row per fact that varies, highest AUC on top; those that are constant are named below.
     """
     varying = table[~table["constant"] & table["auc"].notna()].sort_values("auc", kind="stable")
-    constant = table.loc[table["constant"], "feature"].tolist()
+    constant = [fact for fact in table.loc[table["constant"], "feature"] if fact != ALL_CONTAINER]
     lines = [f"The {len(varying) - most} weakest facts are not drawn."] if len(varying) > most else []
     if constant:
-        lines.append("Constant, so they tell nothing: " + ", ".join(_readable(one) for one in constant) + ".")
-    figure = new_figure(title or _audit_title(table), " ".join([*lines, note]))
+        lines.append("Constant, so they tell nothing: " + ", ".join(map(fact_name, constant)) + ".")
+    figure = new_figure(title or _audit_title(table), " ".join([note, *lines]).strip())
     axes = figure.subplots()
     varying = varying.tail(most)
     for row, fact in enumerate(varying.itertuples()):
@@ -101,7 +104,7 @@ def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int =
             color=colour,
         )
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
-    names = [_readable(fact) for fact in varying["feature"]]
+    names = [fact_name(fact) for fact in varying["feature"]]
     lowest = np.nanmin([0.45, *varying["low"]])
     axes.set(
         yticks=range(len(names)),
@@ -159,8 +162,8 @@ def _size_title(width: NDArray, height: NDArray, label: NDArray) -> str:
         return f"Every picture is {only[0]:.0f} × {only[1]:.0f} pixels: size gives nothing away"
     shared = len(sizes[0] & sizes[1])
     return (
-        f"{len(sizes[0]):,} sizes among human-made pictures, {len(sizes[1]):,} among AI-generated, "
-        f"{shared:,} in both"
+        f"Human-made pictures have {len(sizes[0]):,} sizes, AI-generated ones {len(sizes[1]):,}; "
+        f"{shared:,} occur in both"
     )
 
 
@@ -175,26 +178,26 @@ def _from_zero(axes: Axes, width: NDArray, height: NDArray) -> None:
     axes.set(xlim=(0, most), ylim=(0, most))
 
 
-def _readable(feature: str) -> str:
-    return feature.replace("_", " ")
-
-
 def _audit_title(table: pd.DataFrame) -> str:
-    best = table.sort_values("auc", ascending=False, kind="stable").iloc[0]
-    container = table[(table["kind"] == "container") & ~table["constant"]]
-    if container.empty:
-        said = "The containers are all alike"
-    else:
-        strongest = container.sort_values("auc", ascending=False, kind="stable").iloc[0]
-        said = f"Of the container, {_readable(strongest['feature'])} tells most (AUC {strongest['auc']:.2f})"
-    if best["kind"] == "container" or not best["auc"] > 0.5:
-        return said
-    return f"{said}; of the content, {_readable(best['feature'])} tells most (AUC {best['auc']:.2f})"
+    """What the container tells, alone and together, and else what the content tells most."""
+    ranked = table[~table["constant"]].sort_values("auc", ascending=False, kind="stable")
+    facts = ranked[ranked["feature"] != ALL_CONTAINER]
+    container, content = (facts[facts["kind"] == kind] for kind in ("container", "content"))
+    if len(container):
+        together = ranked.loc[ranked["feature"] == ALL_CONTAINER, "auc"]
+        said = f" (together {together.iloc[0]:.2f})" if len(together) else ""
+        return f"The container fact that tells most: {_strongest(container)}{said}"
+    if len(content):
+        return f"All containers are alike; the content fact that tells most: {_strongest(content)}"
+    return "All containers are alike"
+
+
+def _strongest(facts: pd.DataFrame) -> str:
+    return f"{fact_name(facts['feature'].iloc[0])}, AUC {facts['auc'].iloc[0]:.2f}"
 
 
 def _split_title(counts: pd.DataFrame, splits: Sequence[str]) -> str:
     drawn = [split for split in splits if split != "unseen"]
     groups = counts.groupby("split")["groups"].sum().reindex(drawn)
-    shares = [f"{split} {share:.0%}" for split, share in (groups / groups.sum()).items()]
-    title = "Groups stay whole: " + ", ".join(shares)
-    return title + (", and an unseen set apart" if "unseen" in splits else "")
+    shares = ", ".join(f"{percent(share)} {split}" for split, share in (groups / groups.sum()).items())
+    return f"Groups by split: {shares}" + ("; the unseen set apart" if "unseen" in splits else "")

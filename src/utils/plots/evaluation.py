@@ -11,17 +11,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from src.utils.names import interval_text, metric_name, model_name
+from src.utils.names import interval_text, metric_name, model_name, percent
 from src.utils.plots.style import (
     CLASS_COLOURS,
+    INK,
     QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
     light_grid,
     model_colour,
     new_figure,
+    on_white,
+    percent_axis,
 )
 from src.utils.settings import CLASS_NAMES
+
+OUTCOMES = ("rightly cleared", "wrongly accused", "missed", "caught")
+"""What happened in each cell of a confusion matrix, row by row."""
 
 
 def confusion_plot(
@@ -40,7 +46,7 @@ def confusion_plot(
     shares = np.divide(counts, totals, out=np.zeros((2, 2)), where=totals > 0)
     figure = new_figure(title or _confusion_title(shares, model), note)
     left, right = figure.subplots(1, 2)
-    words = np.array([[f"{share:.0%}" for share in row] for row in shares])
+    words = np.array([[percent(share) for share in row] for row in shares])
     words[totals.ravel() == 0] = "–"
     for axes, text, name in (
         (left, [[f"{count:,}" for count in row] for row in counts], "Pictures"),
@@ -52,13 +58,15 @@ def confusion_plot(
             fmt="",
             cmap="Greys",
             vmin=0,
-            vmax=1.15,
+            vmax=1.6,
             square=True,
             cbar=False,
             linewidths=4,
-            annot_kws={"fontsize": 34, "fontweight": "bold"},
+            annot_kws={"fontsize": 34, "fontweight": "bold", "color": INK},
             ax=axes,
         )
+        for cell, word in enumerate(OUTCOMES if axes is left else ()):
+            axes.text(cell % 2 + 0.5, cell // 2 + 0.72, word, ha="center", va="center", color=INK)
         axes.set_title(name)
         axes.set_xticklabels(CLASS_NAMES, rotation=0)
         axes.set_yticklabels(CLASS_NAMES, rotation=90, va="center")
@@ -90,9 +98,9 @@ def roc_plot(
     for model, band in bands.items():
         colour = model_colour(model)
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
-        label = f"{model_name(model)}: {interval_text(areas[model])}"
-        axes.plot(band["fpr"], band["tpr"], color=colour, label=label)
-    axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2, label="chance: 0.50")
+        label = f"{model_name(model)}\n{interval_text(areas[model])}"
+        axes.plot([0, *band["fpr"]], [0, *band["tpr"]], color=colour, label=label)
+    axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2, label="chance")
     axes.set(
         xlim=(-0.005, 1.005),
         ylim=(-0.005, 1.005),
@@ -100,8 +108,8 @@ def roc_plot(
         xlabel="Human-made pictures accused",
         ylabel="AI-generated pictures caught",
     )
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.yaxis.set_major_formatter("{x:.0%}")
+    percent_axis(axes.xaxis)
+    percent_axis(axes.yaxis)
     light_grid(axes, "both")
     axes.legend(
         title="ROC-AUC with 95 % interval", loc="center left", bbox_to_anchor=(1.03, 0.5), alignment="left"
@@ -174,10 +182,8 @@ def probability_plot(
         axes.axvline(threshold, color=QUIET, linestyle="--", linewidth=2)
         axes.set_title(CLASS_NAMES[one], color=CLASS_COLOURS[one], fontweight="bold")
         words = ("called AI", "called human-made")[one]
-        side = {"x": 0.99, "ha": "right"} if one == 0 else {"x": 0.01, "ha": "left"}
-        said = "no pictures" if np.isnan(wrong_share[one]) else f"{wrong_share[one]:.0%} {words}"
-        axes.text(y=0.88, s=said, transform=axes.transAxes, fontsize=TEXT_SIZE + 2, va="top", **side)
-        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_title(f"{percent(wrong_share[one])} {words}", loc="right")
+        percent_axis(axes.yaxis)
         light_grid(axes)
     figure.supylabel("Share of the class", fontsize=TEXT_SIZE)
     panels[1].set(xlabel="Probability of AI", xlim=(0, 1))
@@ -190,23 +196,30 @@ def _draw_forest(axes: Axes, table: pd.DataFrame, chance: float) -> None:
         colour = model_colour(one.model)
         axes.plot([one.low, one.high], [row, row], color=colour, linewidth=5, solid_capstyle="butt")
         axes.plot(one.value, row, "o", color=colour, markersize=14)
-        entry = {
-            name: None if np.isnan(getattr(one, name)) else getattr(one, name)
-            for name in ("value", "low", "high")
-        }
         axes.annotate(
-            interval_text(entry),
-            (np.nan_to_num(one.value), row),
-            (0, 13),
+            interval_text(_entry(one.value, one.low, one.high)).replace(" (", "\n("),
+            (chance if np.isnan(one.value) else one.value, row),
+            (0, 15),
             textcoords="offset points",
             ha="center",
             color=colour,
             fontsize=SMALL_SIZE + 1,
+            **on_white(),
         )
-    axes.set_xlim(0.3, 1.05)
+    lowest = np.nanmin([0.35, *table["low"], *table["value"]])
+    axes.set_xlim(lowest - 0.1, 1.1)
+    axes.set_xlabel("dashed: guessing", color=QUIET, fontsize=SMALL_SIZE)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     light_grid(axes, "x")
+
+
+def _entry(*numbers: float) -> dict[str, float | None]:
+    """Value, low and high as `interval_text` reads them."""
+    return {
+        name: None if np.isnan(number) else number
+        for name, number in zip(("value", "low", "high"), numbers, strict=True)
+    }
 
 
 def _wrong(
@@ -221,7 +234,8 @@ def _wrong(
 
 def _confusion_title(shares: np.ndarray, model: str) -> str:
     who = f"{model_name(model)} recognises" if model else "Recognised:"
-    return f"{who} {shares[0, 0]:.0%} of the human-made and {shares[1, 1]:.0%} of the AI-generated pictures"
+    human, ai = percent(shares[0, 0]), percent(shares[1, 1])
+    return f"{who} {human} of the human-made and {ai} of the AI-generated pictures"
 
 
 def _roc_title(areas: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -235,10 +249,11 @@ def _roc_title(areas: Mapping[str, Mapping[str, float | None]]) -> str:
 def _forest_title(tables: Mapping[str, pd.DataFrame]) -> str:
     metric, table = next(iter(tables.items()))
     best = table.loc[table["value"].idxmax()]
-    return f"Highest {metric_name(metric).lower()}: {best['name']}, {best['value']:.2f}"
+    entry = _entry(best["value"], best["low"], best["high"])
+    return f"{metric_name(metric)}: {best['name']} leads with {interval_text(entry)}"
 
 
 def _probability_title(wrong: Sequence[float], model: str) -> str:
     who = f"{model_name(model)}: " if model else ""
-    accused, missed = ("–" if np.isnan(one) else f"{one:.0%}" for one in wrong)
+    accused, missed = map(percent, wrong)
     return f"{who}{accused} of the human-made pictures accused, {missed} of the AI-generated missed"

@@ -19,7 +19,8 @@ from src.utils.settings import CLASS_NAMES
 Picture = NDArray[np.uint8]
 
 
-_MARGIN, _GAP, _TITLE, _NAME, _CAPTION, _NOTE = 0.2, 0.12, 0.75, 0.42, 0.34, 0.5
+_MARGIN, _GAP, _TITLE, _NAME, _CAPTION, _NOTE = 0.012 * WIDTH, 0.12, 0.75, 0.42, 0.34, 0.5
+_NONE = 0.5
 """Room in inches: around all, between pictures, for the title, a row's name, captions and the note."""
 
 
@@ -62,9 +63,11 @@ def picture_rows(
     top = HEIGHT - (_TITLE if title else _MARGIN)
     room = top - (_NOTE if note else _MARGIN)
     words = sum((_NAME if row.name else 0) + (_CAPTION if row.captions else 0) for row in rows)
+    words += sum(_NONE for row in rows if not row.pictures)
+    filled = max(sum(1 for row in rows if row.pictures), 1)
     columns = max([len(row.pictures) for row in rows] + [1])
-    side = min((room - words) / len(rows) - _GAP, (WIDTH - 2 * _MARGIN + _GAP) / columns - _GAP)
-    spare = (room - words) / len(rows) - _GAP - side
+    high, wide = (room - words) / filled - _GAP, (WIDTH - 2 * _MARGIN + _GAP) / columns - _GAP
+    side, spare = min(high, wide), max(high - wide, 0)
     for row in rows:
         top = _draw_row(figure, row, top, side) - _GAP - spare
     return figure
@@ -142,7 +145,7 @@ def mistakes(
         captions = [f"P(AI) = {100 * probability[row]:.0f} %" for row in mine]
         chosen = [pictures[row] for row in mine]
         rows.append(PictureRow(f"{name} ({totals[one]} in all)", chosen, captions, CLASS_COLOURS[one]))
-    title = f"Most confident mistakes: {_count(totals[0], 'false alarm')}, {_count(totals[1], 'miss', 'es')}"
+    title = f"The most confident of {_count(totals[0], 'false alarm')} and {_count(totals[1], 'miss', 'es')}"
     return picture_rows(rows, title, note)
 
 
@@ -156,7 +159,8 @@ def _draw_row(figure: Figure, row: PictureRow, top: float, side: float) -> float
         write(_MARGIN, top, row.name, fontsize=TEXT_SIZE + 2, fontweight="bold", color=row.colour)
         top -= _NAME
     if not row.pictures:
-        write(_MARGIN, top - side / 3, "none", fontsize=TEXT_SIZE + 2, color=QUIET)
+        write(_MARGIN, top, "none", fontsize=TEXT_SIZE + 2, color=QUIET)
+        return top - _NONE
     for number, picture in enumerate(row.pictures):
         left = _MARGIN + number * (side + _GAP)
         place = (left / WIDTH, (top - side) / HEIGHT, side / WIDTH, side / HEIGHT)

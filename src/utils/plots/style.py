@@ -7,11 +7,15 @@ apart under the common colour-vision deficiencies.
 
 from __future__ import annotations
 
+import re
 import textwrap
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from src.utils.names import SOURCE_NAMES
 
@@ -25,8 +29,8 @@ QUIET = "#595959"
 FAINT = "#D9D9D9"
 
 MODEL_COLOURS = {
-    "always_ai": "#8C8C8C",
-    "metadata_only": "#B8860B",
+    "always_ai": "#6E6E6E",
+    "metadata_only": "#8A6200",
     "linear_probe": "#CC79A7",
     "cnn_deck": "#3D3D3D",
     "cnn_scaled": "#009E73",
@@ -39,6 +43,8 @@ WIDTH, HEIGHT, DPI = 12.8, 7.2, 150
 
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 22, 16, 13
 """Points on a slide 12.8 inches wide."""
+
+_FIXED_SPACE = "\N{NO-BREAK SPACE}"
 
 STYLE = {
     "figure.figsize": (WIDTH, HEIGHT),
@@ -85,7 +91,7 @@ def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figu
     """Start a slide: 16:9, title on the upper left, note on the lower left, room shared out by Matplotlib.
 
     Args:
-        title: What the figure shows, best as a finding; broken into lines of about 62 letters.
+        title: What the figure shows, best as a finding; broken into lines of about 66 letters.
         note: Which data and how many, small print; see `data_note`.
         title_colour: Of the title.
 
@@ -97,7 +103,7 @@ def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figu
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.18, wspace=0.03, hspace=0.02)
     if title:
         figure.suptitle(
-            textwrap.fill(title, 62),
+            wrap(title, 66),
             x=0.012,
             ha="left",
             fontsize=TITLE_SIZE,
@@ -106,8 +112,21 @@ def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figu
             linespacing=1.15,
         )
     if note:
-        figure.supxlabel(textwrap.fill(note, 125), x=0.012, ha="left", fontsize=SMALL_SIZE, color=QUIET)
+        figure.supxlabel(wrap(note, 136), x=0.012, ha="left", fontsize=SMALL_SIZE, color=QUIET)
     return figure
+
+
+def wrap(text: str, width: int) -> str:
+    """Break a text into as few lines of at most `width` letters as it needs, about equally long.
+
+    A number stays on one line with its percent sign, an interval in one piece.
+    """
+    text = re.sub(r"(?<=\d) (?=%)", _FIXED_SPACE, text)
+    text = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", _FIXED_SPACE), text)
+    lines = textwrap.wrap(text, width)
+    while width > 1 and len(shorter := textwrap.wrap(text, width - 1)) == len(lines):
+        lines, width = shorter, width - 1
+    return "\n".join(lines)
 
 
 def data_note(source: str, split: str = "", pictures: int | None = None, groups: int | None = None) -> str:
@@ -122,6 +141,16 @@ def data_note(source: str, split: str = "", pictures: int | None = None, groups:
 def model_colour(model: str) -> str:
     """Colour of a model; grey if it is not one of the project's."""
     return MODEL_COLOURS.get(model, QUIET)
+
+
+def percent_axis(axis: Axis) -> None:
+    """Label shares from 0 to 1 as percents."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def on_white() -> dict[str, Any]:
+    """Style of a text that may lie on a line: it hides the line behind it."""
+    return {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5}, "zorder": 5}
 
 
 def light_grid(axes: Axes, axis: str = "y") -> None:

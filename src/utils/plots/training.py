@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from src.utils.names import metric_name, model_name
-from src.utils.plots.style import INK, QUIET, SMALL_SIZE, TEXT_SIZE, light_grid, model_colour, new_figure
+from src.utils.plots.style import INK, QUIET, TEXT_SIZE, light_grid, model_colour, new_figure, on_white
 
 DECK_ACCURACY = (0.8221, 0.9176, 0.9293, 0.9389, 0.9418, 0.9454, 0.9495, 0.9557, 0.9576, 0.9619)
 DECK_LOSS = (0.7447, 0.2154, 0.1904, 0.1660, 0.1552, 0.1423, 0.1400, 0.1161, 0.1203, 0.1026)
@@ -40,7 +40,8 @@ def learning_curves(
     """
     models = list(dict.fromkeys(history["model"]))
     figure = new_figure(title or _curves_title(history, metric), note)
-    panels = np.ravel(figure.subplots(1, len(models), sharey=True, squeeze=False))
+    grid = figure.add_gridspec(2, len(models), height_ratios=[1, 11])
+    panels = np.ravel(grid[1, :].subgridspec(1, len(models)).subplots(sharey=True, squeeze=False))
     for axes, model in zip(panels, models, strict=True):
         colour = model_colour(model)
         for _, run in history[history["model"] == model].groupby("seed"):
@@ -59,7 +60,9 @@ def learning_curves(
             axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
     else:
         _cap_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
-    _explain(figure, deck is not None, "highest" if metric == "accuracy" else "lowest")
+    _explain(
+        figure.add_subplot(grid[0, :]), deck is not None, "highest" if metric == "accuracy" else "lowest"
+    )
     return figure
 
 
@@ -84,12 +87,14 @@ def seed_spread(table: pd.DataFrame, metric: str = "auc", note: str = "", title:
         axes.plot([values.min(), values.max()], [row, row], color=colour, linewidth=8, alpha=0.3)
         axes.plot(values, np.full(len(values), row), "o", color=colour, markersize=15, alpha=0.85)
         axes.plot([values.mean()] * 2, [row - 0.22, row + 0.22], color=colour, linewidth=4)
+        spread = f"mean {values.mean():.2f}, from {values.min():.2f} to {values.max():.2f}"
         axes.annotate(
-            f"mean {values.mean():.2f}, from {values.min():.2f} to {values.max():.2f} ({len(values)} seeds)",
+            f"{spread} ({len(values)} seeds)" if len(values) > 1 else f"{values[0]:.2f} (1 seed)",
             (values.mean(), row - 0.32),
             ha="center",
             color=colour,
             fontsize=TEXT_SIZE,
+            **on_white(),
         )
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
     axes.set(
@@ -117,22 +122,16 @@ def _draw_run(axes: Axes, run: pd.DataFrame, metric: str, colour: str) -> None:
         )
 
 
-def _explain(figure: Figure, deck: bool, best: str) -> None:
-    """One legend for all panels, below them."""
+def _explain(axes: Axes, deck: bool, best: str) -> None:
+    """One legend for all panels, in a strip of its own above them."""
+    axes.set_axis_off()
     style = {"color": QUIET, "linewidth": 3}
-    axes = figure.axes[0]
-    handles = [
-        *axes.plot([], [], "-", label="validation", **style),
-        *axes.plot([], [], ":", label="training", **style),
-        *axes.plot(
-            [], [], "o", color=QUIET, markersize=13, markerfacecolor="none", label=f"{best} validation"
-        ),
-    ]
+    axes.plot([], [], "-", label="validation", **style)
+    axes.plot([], [], ":", label="training", **style)
+    axes.plot([], [], "o", color=QUIET, markersize=13, markerfacecolor="none", label=f"{best} validation")
     if deck:
-        handles += axes.plot(
-            [], [], "x", color=INK, markeredgewidth=2.5, label="the deck's printed training values"
-        )
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL_SIZE + 1)
+        axes.plot([], [], "x", color=INK, markeredgewidth=2.5, label="the deck's printed training values")
+    axes.legend(loc="center left", ncols=4, borderaxespad=0, borderpad=0)
 
 
 def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
@@ -145,10 +144,7 @@ def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
 def _curves_title(history: pd.DataFrame, metric: str) -> str:
     last = history.sort_values("epoch").groupby(["model", "seed"]).tail(1)
     training, validation = last[metric].mean(), last[f"val_{metric}"].mean()
-    return (
-        f"After the last epoch, {metric_name(metric).lower()} is {training:.2f} on what was trained on "
-        f"and {validation:.2f} on what was not"
-    )
+    return f"Training {metric} ends at {training:.2f}, validation {metric} at {validation:.2f}"
 
 
 def _spread_title(table: pd.DataFrame, metric: str) -> str:

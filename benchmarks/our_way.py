@@ -1,0 +1,64 @@
+"""The same work as this project does it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.deck_way import make_pass
+from src.utils.data.pixel_cache import PixelCache, open_pixel_cache
+from src.utils.files import hash_file
+from src.utils.models.bundle import save_bundle
+from src.utils.models.deck_cnn import build_deck_cnn
+from src.utils.models.feeding import Examples, batches_in_order, endless_batches
+from src.utils.models.precision import training_policy
+from src.utils.models.predictor import Predictor
+from src.utils.models.training import Recipe, build_and_compile
+
+RECIPE = Recipe(epochs=1, seed=0)
+
+
+def list_images(folder: Path) -> pd.DataFrame:
+    """The pictures of a split folder with the columns a pixel cache needs."""
+    paths = sorted(folder.glob("[01]/*"))
+    return pd.DataFrame(
+        {
+            "file_name": [str(path.relative_to(folder)) for path in paths],
+            "label": [int(path.parent.name) for path in paths],
+            "content": [hash_file(path) for path in paths],
+        }
+    )
+
+
+def build_cache(images: pd.DataFrame, folder: Path, cache_folder: Path) -> PixelCache:
+    """Decode all pictures into a cache."""
+    return open_pixel_cache(images, folder, cache_folder, progress=False)
+
+
+def all_examples(images: pd.DataFrame) -> Examples:
+    """Every picture with weight 1."""
+    labels = images["label"].to_numpy(np.int64)
+    return Examples(np.arange(len(images)), labels, np.ones(len(images), np.float32))
+
+
+def make_feed(cache: PixelCache, examples: Examples) -> Callable[[], None]:
+    """One pass over the cached pictures."""
+    return make_pass(batches_in_order(cache, examples, RECIPE.batch_size))
+
+
+def make_epoch(cache: PixelCache, examples: Examples) -> Callable[[], None]:
+    """One epoch of training, in the precision this machine is given."""
+    model = build_and_compile(build_deck_cnn, RECIPE, training_policy())
+    batches = endless_batches(cache, examples, RECIPE.batch_size, RECIPE.seed)
+    steps = math.ceil(len(examples) / RECIPE.batch_size)
+    return lambda: model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+
+def make_predictor(folder: Path) -> Predictor:
+    """A saved and loaded network."""
+    save_bundle(folder, build_deck_cnn(), {})
+    return Predictor.load(folder)

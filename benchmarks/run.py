@@ -1,0 +1,249 @@
+"""Time our way beside the deck's: `python -m benchmarks.run [--quick]`.
+
+Both ways do the same work on the same pictures in the same process, turn by turn, so that whatever else the
+machine does meets both. Printed as a table and written to reports/benchmark.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from src.utils.data.listing import is_image_name
+from src.utils.files import write_json
+from src.utils.quiet import quiet_start
+from src.utils.settings import PROJECT_ROOT, Settings
+
+RESULT = PROJECT_ROOT / "reports" / "benchmark.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work, done in two ways.
+
+    Attributes:
+        name: What is done.
+        pictures: How many pictures one run handles.
+        deck: Does it the deck's way.
+        ours: Does it our way.
+    """
+
+    name: str
+    pictures: int
+    deck: Callable[[], Any]
+    ours: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians over the repeats of one way.
+
+    Attributes:
+        seconds: Wall time of one run.
+        pictures_per_second: Its inverse for one picture.
+        busy_cores: Processor time per wall time.
+        runs: Wall time of every run, in seconds.
+    """
+
+    seconds: float
+    pictures_per_second: float
+    busy_cores: float
+    runs: list[float]
+
+
+def main() -> int:
+    """Run all tasks, print the table and write the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer pictures and repeats: about a minute")
+    quick = parser.parse_args().quick
+    pictures, repeats = (64, 3) if quick else (192, 5)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "pictures"
+        origin = collect_pictures(folder, pictures)
+        with quiet_start():
+            tasks, once = make_tasks(folder, Path(scratch))
+        rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
+    report = {
+        "schema": 1,
+        "machine": describe_machine(),
+        "pictures": origin,
+        "repeats": repeats,
+        "once": once,
+        "tasks": rows,
+    }
+    write_json(RESULT, report)
+    print(as_table(report))
+    print(f"Written to {RESULT.relative_to(PROJECT_ROOT)}.")
+    return 0
+
+
+def collect_pictures(folder: Path, number: int) -> str:
+    """Link some pictures of the training split into `folder`/{0,1}, or make them up; say which."""
+    settings = Settings.from_env()
+    split = settings.processed_dir / "train"
+    found = {
+        label: sorted(filter(lambda path: is_image_name(path.name), split.glob(f"{label}/*")))
+        for label in "01"
+    }
+    per_class = number // 2
+    enough = all(len(paths) >= per_class for paths in found.values())
+    for label, paths in found.items():
+        (folder / label).mkdir(parents=True)
+        for index in range(per_class):
+            if enough:
+                path = paths[index * len(paths) // per_class]
+                (folder / label / path.name).symlink_to(path.resolve())
+            else:
+                make_picture(folder / label / f"{index}.jpg", seed=2 * index + int(label))
+    kind = f"of the {settings.source} source's training split" if enough else "generated, 768 × 768 JPEG"
+    return f"{2 * per_class} pictures {kind}"
+
+
+def make_picture(path: Path, seed: int) -> None:
+    """A smooth random picture of the size Kaggle's have."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((768, 768), Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def make_tasks(folder: Path, scratch: Path) -> tuple[list[Task], dict[str, float]]:
+    """The four comparisons, and what our way pays once before the first of them."""
+    from benchmarks import deck_way, our_way
+
+    images = our_way.list_images(folder)
+    started = time.perf_counter()
+    cache = our_way.build_cache(images, folder, scratch / "cache")
+    once = {"decoding_pictures_per_second": round(len(images) / (time.perf_counter() - started), 1)}
+    examples, paths = our_way.all_examples(images), [folder / name for name in images["file_name"]]
+    predictor = our_way.make_predictor(scratch / "bundle")
+    one = cache.gather(np.array([0]))
+    few = paths[:: max(1, len(paths) // 64)]
+    number, calls = len(images), 10
+    tasks = [
+        Task("feeding one epoch", number, deck_way.make_feed(folder), our_way.make_feed(cache, examples)),
+        Task("training one epoch", number, deck_way.make_epoch(folder), our_way.make_epoch(cache, examples)),
+        Task(
+            "one prediction a call",
+            calls,
+            repeatedly(calls, deck_way.make_predict_pixels(one)),
+            repeatedly(calls, lambda: predictor.predict_pixels(one)),
+        ),
+        Task(
+            "a folder of files",
+            len(few),
+            deck_way.make_predict_files(few),
+            lambda: list(predictor.predict_files(few)),
+        ),
+    ]
+    return tasks, once
+
+
+def repeatedly(times: int, work: Callable[[], Any]) -> Callable[[], None]:
+    """The same call some times over, for work too short to time alone."""
+
+    def run() -> None:
+        for _ in range(times):
+            work()
+
+    return run
+
+
+def measure(task: Task, repeats: int) -> dict[str, Any]:
+    """Time both ways in turns, after a run of each that is not counted."""
+    ways = {"deck": task.deck, "ours": task.ours}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for repeat in range(repeats + 1):
+        for name, work in ways.items():
+            timing = time_once(work)
+            if repeat:
+                runs[name].append(timing)
+    timings = {name: summarise(task.pictures, pairs) for name, pairs in runs.items()}
+    return {
+        "name": task.name,
+        "pictures": task.pictures,
+        **{name: asdict(timing) for name, timing in timings.items()},
+        "times_faster": round(timings["deck"].seconds / timings["ours"].seconds, 2),
+    }
+
+
+def time_once(work: Callable[[], Any]) -> tuple[float, float]:
+    """Wall and processor seconds of one run."""
+    wall, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def summarise(pictures: int, runs: list[tuple[float, float]]) -> Timing:
+    """Medians of (wall, processor) pairs."""
+    seconds = statistics.median(wall for wall, _ in runs)
+    return Timing(
+        seconds=round(seconds, 5),
+        pictures_per_second=round(pictures / seconds, 1),
+        busy_cores=round(statistics.median(processor / wall for wall, processor in runs), 2),
+        runs=[round(wall, 5) for wall, _ in runs],
+    )
+
+
+def describe_machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    from src.utils.models.bundle import library_versions
+    from src.utils.models.precision import choose_precision
+
+    precision = choose_precision()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "peak_memory_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": library_versions(),
+        "training_precision": f"{precision.policy}, because {precision.reason}",
+    }
+
+
+def processor_name() -> str:
+    """The processor's name where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def as_table(report: dict[str, Any]) -> str:
+    """The report as lines of text."""
+    machine = report["machine"]
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, load {machine['load_average']}",
+        report["pictures"],
+        f"training in {machine['training_precision']}",
+        f"decoding into the cache, once: {report['once']['decoding_pictures_per_second']} pictures/s",
+        "",
+        f"{'pictures a second':<24}{'the deck':>10}{'here':>10}{'faster':>9}{'cores: deck':>13}{'here':>6}",
+    ]
+    for row in report["tasks"]:
+        deck, ours = row["deck"], row["ours"]
+        lines.append(
+            f"{row['name']:<24}{deck['pictures_per_second']:>10}{ours['pictures_per_second']:>10}"
+            f"{row['times_faster']:>8}×{deck['busy_cores']:>13}{ours['busy_cores']:>6}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+// Sends pictures to the server, a few at a time, and waits politely when it is told to.
+
+const AT_ONCE = 2;
+const TRIES = 20;
+
+let running = 0;
+const waiting = [];
+
+function next() {
+  while (running < AT_ONCE && waiting.length) {
+    running += 1;
+    waiting.shift()().finally(() => {
+      running -= 1;
+      next();
+    });
+  }
+}
+
+// Ask for one prediction.
+//   body: FormData, or an object to send as JSON
+//   preview: whether the server should send back a small copy
+//   report(text, percent | null): progress
+//   signal: an AbortSignal; once aborted, nothing more is reported
+// Resolves to an entry of the answer: a prediction, or { error, code }.
+export function predict(body, { preview, report, signal }) {
+  return new Promise((resolve) => {
+    waiting.push(async () => resolve(await tryUntilAnswered(body, preview, report, signal)));
+    next();
+  });
+}
+
+async function tryUntilAnswered(body, preview, report, signal) {
+  for (let attempt = 0; attempt < TRIES && !signal.aborted; attempt += 1) {
+    const { status, answer, retryAfter } = await post(body, preview, report, signal);
+    if (status === 200) return answer.predictions[0];
+    if (status === 0) return { error: "The connection to the server broke: try again.", code: "no_connection" };
+    if (status !== 429 && status !== 503) return { error: answer.error ?? `The server answered ${status}.`, code: "refused" };
+    if (status === 503 && !/still/.test(answer.error ?? "")) return { error: answer.error, code: "no_model" };
+    report(status === 429 ? "Many pictures this minute: waiting for a turn" : "Waiting for the model to load", null);
+    await pause(retryAfter, signal);
+  }
+  return { error: "The server is too busy: try again later.", code: "busy" };
+}
+
+function pause(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 1000 * seconds);
+    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+}
+
+// XMLHttpRequest, because fetch() tells nothing of an upload's progress.
+function post(body, preview, report, signal) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    const upload = body instanceof FormData;
+    request.open("POST", preview ? "predict?preview=1" : "predict");
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      if (upload && loaded < total) report("Uploading", (100 * loaded) / total);
+    });
+    request.upload.addEventListener("load", () => report(upload ? "Being analysed" : "Being fetched and analysed", null));
+    request.addEventListener("loadend", () => resolve({
+      status: request.status,
+      answer: parse(request.responseText),
+      retryAfter: Math.min(30, Number(request.getResponseHeader("Retry-After")) || 2),
+    }));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    if (upload) {
+      request.send(body);
+    } else {
+      request.setRequestHeader("Content-Type", "application/json");
+      request.send(JSON.stringify(body));
+    }
+  });
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

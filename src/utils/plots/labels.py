@@ -1,0 +1,282 @@
+"""Slides on what an ImageNet network sees: confidences, frequent labels, over-represented categories.
+
+Every title names the network, called `labeller` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import ArrayLike, NDArray
+
+from src.utils.plots.style import (
+    AI,
+    CLASS_COLOURS,
+    HUMAN,
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    light_grid,
+    new_figure,
+)
+from src.utils.settings import CLASS_NAMES
+
+PICTURES_A_ROW = 4
+PICTURES_A_SIDE = 2 * PICTURES_A_ROW
+
+_PLACES = ("first label", "second label", "third label")
+_SIDES = (("human", HUMAN, -0.1), ("ai", AI, 0.1))
+
+
+def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure:
+    """Draw the mean confidence of the first three labels, human against AI, with the deck's six numbers.
+
+    Args:
+        table: Rows for the first, second and third label: `human` and `ai`, each with `_low` and `_high`
+            (NaN where unknown), `deck_human`, `deck_ai`.
+        labeller: The network.
+        note: Which data.
+        title: Title; the first label's difference if not given.
+    """
+    figure = new_figure(title or _confidence_title(table, labeller), note)
+    axes = figure.subplots()
+    places = np.arange(len(table))
+    for (side, colour, shift), name in zip(_SIDES, CLASS_NAMES, strict=True):
+        x, mean = places + shift, table[side].to_numpy(dtype=float)
+        axes.vlines(x, table[f"{side}_low"], table[f"{side}_high"], color=colour, linewidth=5)
+        axes.plot(x, mean, "o", color=colour, markersize=14, label=name)
+        axes.plot(
+            x + np.sign(shift) * 0.07,
+            table[f"deck_{side}"],
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=2.5,
+            markersize=11,
+            label=f"{name}, in the deck (VGG19, Kaggle)",
+        )
+        for at, value in zip(x, mean, strict=True):
+            if np.isfinite(value):
+                axes.annotate(
+                    f"{value:.2f}",
+                    (at, value),
+                    (-14 if shift < 0 else 30, 0),
+                    textcoords="offset points",
+                    ha="right" if shift < 0 else "left",
+                    va="center",
+                    color=colour,
+                    fontweight="bold",
+                )
+    axes.set_xticks(places, _PLACES[: len(table)])
+    axes.set_xlim(-0.6, len(table) - 0.4)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("mean confidence")
+    light_grid(axes)
+    axes.legend(loc="upper right")
+    return figure
+
+
+def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure:
+    """Draw the most frequent first labels of each class side by side.
+
+    Args:
+        table: Rows `class`, `category`, `pictures`, `groups`; the most frequent first in each class.
+        labeller: The network.
+        note: Which data.
+        title: Title; the commonest label of each class if not given.
+    """
+    figure = new_figure(title or f"What {labeller} sees most often", note)
+    most = max([*table["pictures"], 1])
+    for axes, name, colour in zip(figure.subplots(1, 2), CLASS_NAMES, CLASS_COLOURS, strict=True):
+        mine = table[table["class"] == name]
+        axes.set_title(name, color=colour, fontweight="bold")
+        _clear(axes)
+        if mine.empty:
+            _say(axes, "no pictures")
+            continue
+        axes.barh(mine["category"], mine["pictures"], color=colour, height=0.65)
+        for row, one in enumerate(mine.itertuples()):
+            text = f"{one.pictures}" + (f"  ({one.groups} groups)" if one.groups < one.pictures else "")
+            axes.text(one.pictures + most * 0.02, row, text, va="center", color=INK)
+        axes.invert_yaxis()
+        axes.set_xlim(0, most * 1.45)
+        axes.tick_params(axis="y", length=0, labelsize=TEXT_SIZE + 1)
+    return figure
+
+
+@dataclass(frozen=True)
+class CategorySide:
+    """One class's pictures of one category.
+
+    Attributes:
+        confidence: The labeller's confidence in it, of all pictures, [n].
+        groups: How many groups the pictures come from.
+        shown: Positions in `confidence` of the pictures to show.
+        pictures: Those pictures, uint8 [height, width, 3]; at most `PICTURES_A_SIDE`.
+    """
+
+    confidence: ArrayLike
+    groups: int
+    shown: Sequence[int]
+    pictures: Sequence[NDArray[np.uint8]]
+
+
+def category_plot(
+    category: str, meaning: str, sides: tuple[CategorySide, CategorySide], labeller: str, note: str = ""
+) -> Figure:
+    """Draw a category's confidence in human-made and in AI-generated pictures, the pictures under the points.
+
+    Args:
+        category: Such as `lab_coat`.
+        meaning: What that is, in a line.
+        sides: Human-made, AI-generated.
+        labeller: The network.
+        note: Which data.
+
+    Raises:
+        ValueError: A side shows more pictures than fit, or not one for each position.
+    """
+    figure = new_figure(f"{labeller} says “{category}”: {meaning}", note)
+    for half, side, name, colour in zip(
+        figure.subfigures(1, 2), sides, CLASS_NAMES, CLASS_COLOURS, strict=True
+    ):
+        _draw_side(half, side, name, colour)
+    return figure
+
+
+def _draw_side(half: SubFigure, side: CategorySide, name: str, colour: str) -> None:
+    """Draw one class: points in order of confidence above, numbered pictures below."""
+    if len(side.pictures) > PICTURES_A_SIDE or len(side.pictures) != len(side.shown):
+        raise ValueError(
+            f"{len(side.pictures)} pictures for {len(side.shown)} positions, {PICTURES_A_SIDE} fit"
+        )
+    rows = PICTURES_A_SIDE // PICTURES_A_ROW
+    grid = half.add_gridspec(1 + rows, PICTURES_A_ROW, height_ratios=[1.35, *[1] * rows])
+    axes = half.add_subplot(grid[0, :])
+    confidence = np.asarray(side.confidence, dtype=float)
+    axes.set_title(_side_title(name, confidence, side.groups), color=colour, fontweight="bold")
+    if len(confidence) == 0:
+        _clear(axes)
+        _say(axes, "none")
+    else:
+        _draw_points(axes, confidence, side.shown, colour)
+    for place in range(PICTURES_A_SIDE):
+        frame = half.add_subplot(grid[1 + place // PICTURES_A_ROW, place % PICTURES_A_ROW])
+        frame.set_axis_off()
+        if place < len(side.pictures):
+            frame.imshow(side.pictures[place])
+            text = f"{place + 1}: {confidence[side.shown[place]]:.2f}"
+            frame.set_title(text, fontsize=SMALL_SIZE, loc="center", pad=3)
+
+
+def _draw_points(axes: Axes, confidence: NDArray, shown: Sequence[int], colour: str) -> None:
+    order = np.argsort(-confidence, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(1, len(order) + 1)
+    axes.axhline(confidence.mean(), color=QUIET, linewidth=2, linestyle="--")
+    axes.plot(rank, confidence, "o", color=colour, alpha=0.55, markersize=10, markeredgewidth=0)
+    for number, position in enumerate(shown, start=1):
+        axes.annotate(
+            str(number),
+            (rank[position], confidence[position]),
+            (0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=SMALL_SIZE,
+            fontweight="bold",
+        )
+    axes.set_xlim(0, max(len(confidence), 5) + 1)
+    axes.set_ylim(0, 1.15)
+    axes.set_yticks([0, 0.5, 1])
+    axes.set_xticks([])
+    axes.set_ylabel("confidence")
+    light_grid(axes)
+
+
+def association_plot(
+    table: pd.DataFrame, labeller: str, note: str = "", title: str = "", most: int = 12, level: float = 0.05
+) -> Figure:
+    """Draw how much more often categories occur among AI-generated pictures, with exact intervals.
+
+    Args:
+        table: Tested categories, `category`, `groups_human`, `groups_ai`, `odds_ratio` (0 or infinite where one
+            class never shows it), `low`, `high`, `p_adjusted`; the most certain first.
+        labeller: The network.
+        note: Which data.
+        title: Title; how many categories differ if not given.
+        most: Categories to draw at most.
+        level: Corrected p-value below which a category is drawn in full colour.
+    """
+    rows = table[np.isfinite(table["p_adjusted"])].head(most)
+    figure = new_figure(title or _association_title(table, labeller, level), note)
+    axes = figure.subplots()
+    if rows.empty:
+        _clear(axes)
+        _say(axes, "No category is shown by enough groups to be tested.")
+        return figure
+    finite = rows[["odds_ratio", "low", "high"]].replace([0, np.inf], np.nan).stack()
+    left, right = min([*finite, 0.5]) / 2, max([*finite, 2]) * 2
+    axes.axvline(1, color=QUIET, linestyle="--", linewidth=2)
+    for row, one in enumerate(rows.itertuples()):
+        colour = AI if one.groups_ai / max(one.groups_human, 1e-9) > 1 else HUMAN
+        colour = AI if one.odds_ratio > 1 else HUMAN
+        certain = one.p_adjusted < level
+        low, value, high = np.clip([one.low, one.odds_ratio, one.high], left, right)
+        axes.plot([low, high], [row, row], color=colour, linewidth=4, alpha=1 if certain else 0.45)
+        marker = {0: "<", np.inf: ">"}.get(one.odds_ratio, "o")
+        face = colour if certain else "white"
+        axes.plot(value, row, marker, markersize=13, color=colour, markerfacecolor=face, markeredgewidth=2.5)
+        counts = f"{one.groups_human} human · {one.groups_ai} AI"
+        axes.text(1.01, row, counts, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE)
+    axes.set_yticks(range(len(rows)), rows["category"])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    axes.set_xlabel("← more often human-made      odds ratio (log scale)      more often AI-generated →")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _side_title(name: str, confidence: NDArray, groups: int) -> str:
+    if len(confidence) == 0:
+        return f"{name}: none"
+    plural = "" if len(confidence) == 1 else "s"
+    of = f" of {groups} group{'' if groups == 1 else 's'}" if groups < len(confidence) else ""
+    return f"{name}: {len(confidence)} picture{plural}{of}, mean {confidence.mean():.2f}"
+
+
+def _confidence_title(table: pd.DataFrame, labeller: str) -> str:
+    first = table.iloc[0]
+    if not np.isfinite(first["difference"]):
+        return f"{labeller}'s confidence: one class only"
+    if not np.isfinite(first["difference_low"]):
+        return f"{labeller}'s first label: {first['ai']:.2f} sure on AI, {first['human']:.2f} on human-made pictures"
+    if first["difference_low"] <= 0 <= first["difference_high"]:
+        return f"{labeller} is about as sure on AI-generated as on human-made pictures"
+    return f"{labeller} is {'surer' if first['difference'] > 0 else 'less sure'} on AI-generated pictures"
+
+
+def _association_title(table: pd.DataFrame, labeller: str, level: float) -> str:
+    tested = int(np.isfinite(table["p_adjusted"]).sum())
+    found = int((table["p_adjusted"] < level).sum())
+    if not tested:
+        return f"{labeller}: no category is frequent enough to be tested"
+    return f"{found or 'None'} of {tested} tested categories {'differs' if found <= 1 else 'differ'} between the classes ({labeller})"
+
+
+def _clear(axes: Axes) -> None:
+    axes.set_xticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=QUIET)

@@ -1,0 +1,116 @@
+"""Pictures from links with the model's answers, and what another way of reading does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from src.utils.plots.galleries import PictureRow, picture_rows
+from src.utils.plots.style import (
+    CLASS_COLOURS,
+    FAINT,
+    INK,
+    MODEL_COLOURS,
+    QUIET,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    light_grid,
+    new_figure,
+)
+
+_PATH_COLOURS = (INK, MODEL_COLOURS["cnn_scaled"], "#CC79A7", "#E69F00")
+_PATH_MARKERS = ("o", "s", "^", "D")
+
+
+def answer_card(
+    picture: NDArray[np.uint8],
+    probability: float,
+    verdict: str,
+    band: tuple[float, float] | None,
+    trust: str,
+    note: str = "",
+) -> Figure:
+    """Draw one picture beside the model's answer.
+
+    Args:
+        picture: uint8 [height, width, 3].
+        probability: Of AI, 0–1.
+        verdict: In words.
+        band: Probabilities between which the verdict is *Uncertain*; None for never.
+        trust: How far the answer may be trusted, in a sentence.
+        note: Which model.
+    """
+    figure = new_figure(f"{verdict}: the model gives AI a probability of {probability:.0%}", note)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
+    left.imshow(picture)
+    left.set_axis_off()
+    right.barh(0, 1, height=0.5, color=FAINT)
+    if band:
+        right.barh(0, band[1] - band[0], left=band[0], height=0.5, color=QUIET, alpha=0.35)
+        right.text(np.mean(band), -0.3, "uncertain", ha="center", va="top", fontsize=SMALL_SIZE, color=QUIET)
+    right.plot([probability] * 2, [-0.25, 0.25], color=CLASS_COLOURS[int(probability >= 0.5)], linewidth=8)
+    right.text(0, 0.32, "human-made", color=CLASS_COLOURS[0], fontsize=TEXT_SIZE, fontweight="bold")
+    right.text(
+        1, 0.32, "AI-generated", color=CLASS_COLOURS[1], fontsize=TEXT_SIZE, fontweight="bold", ha="right"
+    )
+    right.text(0, -0.75, trust, fontsize=TEXT_SIZE, color=INK, va="top", wrap=True)
+    right.set(xlim=(-0.02, 1.02), ylim=(-1.8, 1.2))
+    right.set_axis_off()
+    return figure
+
+
+def answer_gallery(
+    pictures: Sequence[NDArray[np.uint8]], answers: pd.DataFrame, note: str = "", most: int = 6
+) -> Figure:
+    """Draw pictures with their answers, right ones apart from wrong ones.
+
+    Where the truth is not known there is a row for each verdict instead.
+
+    Args:
+        pictures: One for each row of `answers`.
+        answers: `probability_ai`, `verdict`, and the truth as `truth` (a class name, or empty).
+        note: Which data and model.
+        most: Most to show in each row.
+    """
+    known = (answers["truth"] != "").all()
+    right = answers["truth"] == answers["label"]
+    heading = right.map({True: "Right", False: "Wrong"}) if known else answers["verdict"]
+    rows = []
+    for name in sorted(set(heading)):
+        chosen = np.flatnonzero(heading == name)
+        captions = [
+            f"P(AI) {one.probability_ai:.0%}" + (f", is {one.truth}" if known else "")
+            for one in answers.iloc[chosen[:most]].itertuples()
+        ]
+        rows.append(PictureRow(f"{name} ({len(chosen)})", [pictures[at] for at in chosen[:most]], captions))
+    title = f"{right.sum()} of {len(answers)} links answered right" if known else f"{len(answers)} links"
+    return picture_rows(rows, title, note)
+
+
+def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+    """Draw the probability of each picture under each way of reading it.
+
+    Args:
+        answers: A row a picture, a column a way of reading; sorted here by the first column.
+        note: Which data and model.
+        title: Title; the finding if not given.
+    """
+    answers = answers.sort_values(answers.columns[0], kind="stable")
+    moved = (answers >= 0.5).ne(answers.iloc[:, 0] >= 0.5, axis=0)
+    worst = moved.sum().idxmax()
+    finding = f"Read as “{worst}”, {moved[worst].sum()} of {len(answers)} pictures change their answer"
+    figure = new_figure(title or finding, note)
+    axes = figure.subplots()
+    rows = np.arange(len(answers))
+    axes.hlines(rows, answers.min(axis=1), answers.max(axis=1), color=FAINT, linewidth=3)
+    for name, colour, marker in zip(answers.columns, _PATH_COLOURS, _PATH_MARKERS, strict=True):
+        axes.plot(answers[name], rows, marker, color=colour, markersize=11, label=name, alpha=0.9)
+    axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
+    axes.set(xlim=(-0.03, 1.03), yticks=[], xlabel="Probability of AI", ylabel="Pictures")
+    light_grid(axes, "x")
+    figure.legend(loc="outside lower center", ncols=len(answers.columns))
+    return figure

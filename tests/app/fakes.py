@@ -1,0 +1,67 @@
+"""A model whose answers are known: the redder a picture, the surer it is of AI; blue is human."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from src.app.model import Prediction
+from src.utils.data.decode import open_image
+
+FACTS = {
+    "class_names": ["Human-made", "AI-generated"],
+    "input_size": 255,
+    "resize": "squash",
+    "threshold": 0.5,
+    "temperature": 1.0,
+    "uncertain_band": [0.4, 0.6],
+    "source": "sample",
+    "demonstration": True,
+    "training": {"pictures": 1234},
+    "metrics": {
+        "validation": {"loss": 0.6, "accuracy": 0.7},
+        "test": {"auc": {"value": 0.66, "low": 0.55, "high": 0.76}},
+    },
+    "model_sha256": "0" * 64,
+}
+
+
+class RednessModel:
+    """Answers red / (red + blue)."""
+
+    name = "cnn_scaled"
+
+    def __init__(self, facts=FACTS, evidence=True):
+        self.facts = facts
+        self.has_evidence = evidence
+        self.asked = 0
+
+    def predict(self, data):
+        self.asked += 1
+        cells = np.asarray(open_image(data).resize((8, 8)), float)
+        red, blue = cells[..., 0], cells[..., 2]
+        probability = float(red.mean() / max(1.0, red.mean() + blue.mean()))
+        label = self.facts["class_names"][int(probability >= 0.5)]
+        low, high = self.facts["uncertain_band"] or (1, 0)
+        verdict = "Uncertain" if low < probability < high else label
+        evidence = (red - blue) / 255 if self.has_evidence else None
+        return Prediction(probability, label, verdict, evidence)
+
+
+RED, BLUE, GREY = (230, 60, 20), (20, 60, 230), (128, 128, 128)
+"""Colours the model calls AI-generated (0.92), Human-made (0.08) and Uncertain (0.5)."""
+
+
+def picture(colour=RED, kind="PNG", size=(90, 60), **options) -> bytes:
+    """A picture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, kind, **options)
+    return file.getvalue()
+
+
+def upload(*files, query="", client, **headers):
+    """POST files, each (name, bytes), to /predict."""
+    data = {"file": [(io.BytesIO(content), name) for name, content in files]}
+    return client.post(f"/predict{query}", data=data, content_type="multipart/form-data", **headers)

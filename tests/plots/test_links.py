@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+
+from src.utils.plots.links import answer_card, answer_gallery, read_path_plot
+
+PICTURE = np.zeros((20, 30, 3), np.uint8)
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
+
+
+def test_a_card_shows_the_probability_the_band_and_how_far_to_trust_it():
+    figure = answer_card(PICTURE, 0.57, "Uncertain", (0.4, 0.6), "A demonstration.", "Model: m.")
+    said = words(figure)
+    assert "Uncertain: the model gives AI a probability of 57%" in " ".join(said).replace("\n", " ")
+    assert "A demonstration." in said and "uncertain" in said
+    mark = figure.axes[1].lines[0]
+    assert list(mark.get_xdata()) == [0.57, 0.57]
+
+
+def test_a_gallery_parts_wins_from_losses_and_without_truth_shows_verdicts():
+    answers = pd.DataFrame(
+        {
+            "label": ["AI-generated", "Human-made"],
+            "truth": ["AI-generated", "AI-generated"],
+            "probability_ai": [0.9, 0.2],
+            "verdict": ["AI-generated", "Human-made"],
+        }
+    )
+    said = words(answer_gallery([PICTURE, PICTURE], answers))
+    assert {"Right (1)", "Wrong (1)", "1 of 2 links answered right"} <= set(said)
+    said = words(answer_gallery([PICTURE, PICTURE], answers.assign(truth="")))
+    assert {"AI-generated (1)", "Human-made (1)", "2 links"} <= set(said)
+
+
+def test_read_paths_are_sorted_and_the_most_harmful_one_is_named():
+    answers = pd.DataFrame(
+        {"this project": [0.9, 0.1], "b": [0.8, 0.2], "c": [0.7, 0.3], "d": [0.1, 0.2]}, index=["x", "y"]
+    )
+    figure = read_path_plot(answers)
+    assert "Read as “d”, 1 of 2 pictures change their answer" in words(figure)
+    assert list(figure.axes[0].lines[0].get_xdata()) == [0.1, 0.9]
