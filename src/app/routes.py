@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from src.utils.names import interval_text, metric_name
 pages = Blueprint("pages", __name__)
 
 EXTENSION = "pictures"
+MAX_JSON_BYTES = 200_000
 CARD_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "brier", "ece")
 
 
@@ -117,7 +119,11 @@ def _upload_entries(services: Services) -> Iterator[dict[str, Any]]:
 
 
 def _link_entries(services: Services) -> Iterator[dict[str, Any]]:
-    body = request.get_json(silent=True)
+    request.max_content_length = MAX_JSON_BYTES
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        abort(422)
     links = body.get("urls") if isinstance(body, dict) else None
     if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
         abort(422)

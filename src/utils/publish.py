@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from src.utils.names import interval_text, metric_name, model_name
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from src.utils.stages import load_stages, why_stale
 
-SHOWING = ("README.md", "MODEL_CARD.md")
+SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md")
 """Documents with generated blocks and promoted figures."""
 
 HEADLINE = ("balanced_accuracy", "auc", "f1")
@@ -49,7 +49,29 @@ def results_block(results: dict[str, Any]) -> str:
     )
 
 
-BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {"results": results_block}
+def notebooks_block(results: dict[str, Any]) -> str:
+    """The table of notebooks, from `notebooks/stages.toml`."""
+
+    def listed(entries: Iterable[str]) -> str:
+        return ", ".join(f"`{entry}`" for entry in entries)
+
+    rows = [
+        [
+            f"[{stage.name}]({stage.name}.ipynb)",
+            stage.question,
+            listed(stage.reads),
+            listed(stage.writes),
+            f"{stage.minutes:g}",
+        ]
+        for stage in load_stages(PROJECT_ROOT)
+    ]
+    return markdown_table(["notebook", "question", "reads", "writes", "minutes"], rows)
+
+
+BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "results": results_block,
+    "notebooks": notebooks_block,
+}
 """Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
 
 
@@ -86,7 +108,7 @@ def promote_figure(source: Path, target: Path) -> None:
     with Image.open(source) as image, atomic_path(target) as temporary:
         height = round(image.height * FIGURE_WIDTH / image.width)
         smaller = image.convert("RGB").resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
-        smaller.save(temporary, optimize=True)
+        smaller.save(temporary, optimize=True, quality=88)
 
 
 def clean_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
