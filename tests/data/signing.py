@@ -26,7 +26,7 @@ def sign(
     ]
     manifest = {
         "claim_generator_info": [{"name": "Imaginarium", "version": "3"}],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}] if actions else [],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
     }
     with c2pa.Signer.from_info(_signer_info()) as signer, c2pa.Builder(manifest) as builder:
         if remote:

@@ -7,7 +7,7 @@ with weights that let every group count the same; the test only tells how well i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -243,61 +243,67 @@ def band_effect(
     return bootstrap(shares, group, label, weight, resamples, seed)
 
 
-def calibrate(
+class Calibration(NamedTuple):
+    """What is chosen on validation, for `update_bundle_facts`.
+
+    Attributes:
+        temperature: What the log-odds are divided by.
+        uncertain_band: Between these calibrated probabilities no plain verdict is given.
+        threshold_fpr5: Calibrated probability from which on at most 5 % of validation's human-made pictures
+            are called AI; 1 if none does it.
+    """
+
+    temperature: float
+    uncertain_band: tuple[float, float]
+    threshold_fpr5: float
+
+
+def choose_calibration(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> Calibration:
+    """Choose temperature, threshold and band on the validation pictures.
+
+    Args:
+        log_odds: Log-odds of class 1 at temperature 1, [n].
+        label: Classes, [n].
+        weight: Weights, [n].
+    """
+    temperature = fit_temperature(log_odds, label, weight)
+    probability = at_temperature(log_odds, temperature)
+    threshold = threshold_for_fpr(label, probability, weight, FALSE_ACCUSATIONS)
+    return Calibration(
+        temperature,
+        uncertain_band(label, probability, weight),
+        1.0 if threshold is None else min(threshold, 1.0),
+    )
+
+
+def measure_calibration(
+    chosen: Calibration,
     log_odds: ArrayLike,
     label: ArrayLike,
     group: ArrayLike,
-    split: ArrayLike,
-    weight: ArrayLike,
+    weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Choose everything on validation and measure it on the test.
-
-    Args:
-        log_odds: Log-odds of class 1 at temperature 1, [n], for the pictures of both splits.
-        label: Classes, [n].
-        group: Groups, [n].
-        split: `validation` or `test`, [n]; other rows are left aside.
-        weight: Weights, [n], mean 1 within each split.
-        resamples: Number of bootstrap resamples.
-        seed: Their seed.
+) -> dict[str, dict[str, float | None]]:
+    """Measure what was chosen on pictures that had no part in it.
 
     Returns:
-        For bundle.json: `temperature`, `uncertain_band` and `threshold_fpr5`, the latter two in calibrated
-        probabilities. For metrics.json, under `metrics`: `brier` and `ece` before, `brier_calibrated` and
-        `ece_calibrated` after the temperature, `ece_by_chance`, `threshold_fpr5` and what it does,
-        `accused_fpr5` and `caught_fpr5`, and what the band does, `answered`, `right`, `right_without`; each
-        as `{"value", "low", "high"}`.
+        For `metrics.json`, each as `{"value", "low", "high"}`: `brier` and `ece` before, `brier_calibrated`
+        and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
+        `accused_fpr5` and `caught_fpr5`; what the band does, `answered`, `right` and `right_without`.
     """
-    columns = (log_odds, label, group, weight)
-    split = np.asarray(split)
-    odds, truth, _, share = (np.asarray(one)[split == "validation"] for one in columns)
-    temperature = fit_temperature(odds, truth, share)
-    said = at_temperature(odds, temperature)
-    threshold = threshold_for_fpr(truth, said, share, FALSE_ACCUSATIONS)
-    threshold = 1.0 if threshold is None else min(threshold, 1.0)
-    band = uncertain_band(truth, said, share)
-
-    odds, truth, group, share = (np.asarray(one)[split == "test"] for one in columns)
-    before, after = at_temperature(odds), at_temperature(odds, temperature)
-    options = {"weight": share, "resamples": resamples, "seed": seed}
-    scores = calibration_scores(truth, before, group, **options)
-    calibrated = calibration_scores(truth, after, group, **options)
-    point = operating_point(truth, after, group, threshold, **options)
-    metrics = {
+    before, after = at_temperature(log_odds), at_temperature(log_odds, chosen.temperature)
+    options = {"weight": weight, "resamples": resamples, "seed": seed}
+    scores = calibration_scores(label, before, group, **options)
+    calibrated = calibration_scores(label, after, group, **options)
+    point = operating_point(label, after, group, chosen.threshold_fpr5, **options)
+    return {
         **scores,
         **{f"{name}_calibrated": entry for name, entry in calibrated.items()},
-        "ece_by_chance": _known(ece_by_chance(truth, after, group, share, seed=seed)),
-        "threshold_fpr5": _known(threshold),
+        "ece_by_chance": _known(ece_by_chance(label, after, group, weight, seed=seed)),
+        "threshold_fpr5": _known(chosen.threshold_fpr5),
         **{f"{name}_fpr5": entry for name, entry in point.items()},
-        **band_effect(truth, after, group, band, **options),
-    }
-    return {
-        "temperature": temperature,
-        "uncertain_band": list(band),
-        "threshold_fpr5": threshold,
-        "metrics": metrics,
+        **band_effect(label, after, group, chosen.uncertain_band, **options),
     }
 
 

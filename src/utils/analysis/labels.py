@@ -18,7 +18,6 @@ from scipy import stats
 
 from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.content_store import compute_once
-from src.utils.files import atomic_path
 from src.utils.models.imagenet import TOP, Label, Labeller, imagenet_classes
 from src.utils.settings import CLASS_NAMES
 
@@ -123,13 +122,6 @@ def label_pictures(
 
 def _as_columns(labels: Iterable[Label]) -> dict[str, object]:
     return dict(zip(LABEL_COLUMNS, (value for label in labels for value in label), strict=True))
-
-
-def write_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Write a report's table as CSV, all or nothing, and give it back."""
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-    return table
 
 
 def class_weights(table: pd.DataFrame) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """What can be measured on a picture and named: light, colour, sharpness, noise, shape, file, faces.
 
-Brightness, contrast and saturation come with the manifest; the others need more of the pixels and are measured
-once per content.
+Brightness, contrast and saturation come with the manifest; the others need more of the pixels and are
+measured once per content.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def colourfulness(pixels: np.ndarray) -> float:
 def face_check(properties: pd.DataFrame) -> pd.DataFrame:
     """Compare the faces found with whether the subject is people: the detector's own error, roughly.
 
-    A picture of people may show backs and hands, and a room may have somebody in it, so neither share is one of
-    errors only.
+    A picture of people may show backs and hands only, and a room may have somebody in it, so neither share
+    counts errors alone.
 
     Args:
         properties: From `measure_pictures`.

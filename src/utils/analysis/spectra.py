@@ -80,7 +80,10 @@ def residual(image: Image.Image, side: int = SIDE) -> NDArray[np.float64]:
 
 
 def power_spectrum(noise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Power by frequency under a Hann window, zero frequency in the middle; white noise of variance v has v."""
+    """Power by frequency under a Hann window, zero frequency in the middle.
+
+    White noise of variance v has a power of v at every frequency.
+    """
     window = np.hanning(len(noise) + 2)[1:-1]
     window = np.outer(window, window)
     return np.abs(np.fft.fftshift(np.fft.fft2(noise * window))) ** 2 / (window**2).sum()

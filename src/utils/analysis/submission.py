@@ -60,8 +60,8 @@ def answer(predictor: Predictor, ids: Sequence[str], raw_dir: Path, progress: bo
         progress: Whether to show a progress bar.
 
     Returns:
-        `id`, `label` (0 or 1), `probability_ai` (NaN where a picture cannot be read; its label is `GUESS`) and
-        `error` (why not, else empty), a row an id, in their order.
+        A row an id, in their order: `id`, `label` (0 or 1), `probability_ai` (NaN where a picture cannot be
+        read; its label is `GUESS`) and `error` (why not, else empty).
     """
     rows = predictor.predict_files(raw_dir / one for one in ids)
     answers = []

@@ -205,8 +205,8 @@ def association_plot(
     """Draw how much more often categories occur among AI-generated pictures, with exact intervals.
 
     Args:
-        table: Tested categories, `category`, `groups_human`, `groups_ai`, `odds_ratio` (0 or infinite where one
-            class never shows it), `low`, `high`, `p_adjusted`; the most certain first.
+        table: Tested categories, `category`, `groups_human`, `groups_ai`, `odds_ratio` (0 or infinite
+            where one class never shows it), `low`, `high`, `p_adjusted`; the most certain first.
         labeller: The network.
         note: Which data.
         title: Title; how many categories differ if not given.
@@ -224,7 +224,6 @@ def association_plot(
     left, right = min([*finite, 0.5]) / 2, max([*finite, 2]) * 2
     axes.axvline(1, color=QUIET, linestyle="--", linewidth=2)
     for row, one in enumerate(rows.itertuples()):
-        colour = AI if one.groups_ai / max(one.groups_human, 1e-9) > 1 else HUMAN
         colour = AI if one.odds_ratio > 1 else HUMAN
         certain = one.p_adjusted < level
         low, value, high = np.clip([one.low, one.odds_ratio, one.high], left, right)
@@ -257,7 +256,7 @@ def _confidence_title(table: pd.DataFrame, labeller: str) -> str:
     if not np.isfinite(first["difference"]):
         return f"{labeller}'s confidence: one class only"
     if not np.isfinite(first["difference_low"]):
-        return f"{labeller}'s first label: {first['ai']:.2f} sure on AI, {first['human']:.2f} on human-made pictures"
+        return f"{labeller}'s mean confidence: {first['ai']:.2f} on AI, {first['human']:.2f} on human-made"
     if first["difference_low"] <= 0 <= first["difference_high"]:
         return f"{labeller} is about as sure on AI-generated as on human-made pictures"
     return f"{labeller} is {'surer' if first['difference'] > 0 else 'less sure'} on AI-generated pictures"
@@ -268,7 +267,8 @@ def _association_title(table: pd.DataFrame, labeller: str, level: float) -> str:
     found = int((table["p_adjusted"] < level).sum())
     if not tested:
         return f"{labeller}: no category is frequent enough to be tested"
-    return f"{found or 'None'} of {tested} tested categories {'differs' if found <= 1 else 'differ'} between the classes ({labeller})"
+    verb = "differs" if found <= 1 else "differ"
+    return f"{found or 'None'} of {tested} tested categories {verb} between the classes ({labeller})"
 
 
 def _clear(axes: Axes) -> None:

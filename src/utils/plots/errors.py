@@ -1,0 +1,279 @@
+"""Slides on mistakes: how sure the model was, what they share, where they are, what a threshold costs."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from src.utils.names import percent
+from src.utils.plots.style import (
+    CLASS_COLOURS,
+    FAINT,
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    light_grid,
+    new_figure,
+    on_white,
+    percent_axis,
+)
+
+OUTCOMES = (
+    ("true negative", "human-made,\nrecognised", 0),
+    ("false positive", "human-made,\ncalled AI", 0),
+    ("false negative", "AI-generated,\nmissed", 1),
+    ("true positive", "AI-generated,\nrecognised", 1),
+)
+"""Outcome, its words and its class, from top to bottom."""
+
+KINDS = ("false positives", "false negatives")
+MAX_PANELS = 8
+
+
+def outcome_plot(
+    outcome: ArrayLike, probability: ArrayLike, model: str = "", note: str = "", title: str = ""
+) -> Figure:
+    """Draw how sure the model was, by class and outcome: every picture a dot, the median a line.
+
+    Args:
+        outcome: `true negative`, `false positive`, `false negative` or `true positive`, [n].
+        probability: Probabilities of class 1, [n].
+        model: What the model is called.
+        note: Which data.
+        title: Title; the median confidence of wrong and right answers if not given.
+    """
+    outcome, probability = np.asarray(outcome, dtype=str), np.asarray(probability, dtype=float)
+    confidence = np.maximum(probability, 1 - probability)
+    wrong = np.isin(outcome, ("false positive", "false negative"))
+    figure = new_figure(title or _outcome_title(confidence, wrong, model), note)
+    axes = figure.subplots()
+    for row, (name, _, label) in enumerate(OUTCOMES):
+        mine = np.sort(confidence[outcome == name])
+        light = name.startswith("true")
+        axes.plot(
+            mine,
+            row + _spread(len(mine)),
+            "o",
+            color=CLASS_COLOURS[label],
+            alpha=0.35 if light else 0.9,
+            markersize=8 if len(mine) < 500 else 3,
+            markeredgewidth=0,
+        )
+        if len(mine):
+            axes.vlines(np.median(mine), row - 0.36, row + 0.36, color=INK, linewidth=4, zorder=4)
+        axes.text(1.01, row, f"{len(mine):,}", va="center", transform=axes.get_yaxis_transform())
+    axes.set_yticks(range(4), [words for _, words, _ in OUTCOMES])
+    axes.set(xlim=(0.49, 1.005), ylim=(3.5, -0.5), xlabel="Confidence in the answer")
+    axes.tick_params(axis="y", length=0)
+    percent_axis(axes.xaxis)
+    light_grid(axes, "x")
+    return figure
+
+
+def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: float = 0.05) -> Figure:
+    """Draw how the properties of wrong answers differ from those of right ones, within each class.
+
+    Args:
+        effects: Rows `errors` (of `KINDS`), `property`, `delta`, `low`, `high` (NaN where not estimable),
+            `p_adjusted` (NaN where not tested), `wrong`, `right`.
+        note: Which data.
+        title: Title; how many properties differ if not given.
+        level: Corrected p-value below which a mark is filled.
+    """
+    figure = new_figure(title or _effects_title(effects, level), note)
+    names = list(dict.fromkeys(effects["property"]))
+    panels = figure.subplots(1, 2, sharey=True)
+    for label, (axes, kind) in enumerate(zip(panels, KINDS, strict=True)):
+        mine = effects[effects["errors"] == kind]
+        axes.set_title(kind.capitalize(), color=CLASS_COLOURS[label], fontweight="bold")
+        if mine.empty:
+            _say(axes, "nothing to compare")
+            continue
+        axes.axvline(0, color=QUIET, linestyle="--", linewidth=2)
+        for one in mine.itertuples():
+            row, certain = names.index(one.property), one.p_adjusted < level
+            axes.plot([one.low, one.high], [row, row], color=CLASS_COLOURS[label], linewidth=5, alpha=0.5)
+            face = CLASS_COLOURS[label] if certain else "white"
+            style = {"markerfacecolor": face, "markeredgewidth": 3, "markersize": 13}
+            axes.plot(one.delta, row, "o", color=CLASS_COLOURS[label], **style)
+        axes.set(xlim=(-1, 1), xlabel="← wrong answers have less      more →")
+        light_grid(axes, "x")
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    return figure
+
+
+def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title: str = "") -> Figure:
+    """Draw accuracy against each property, in bins: dots, and intervals where estimable.
+
+    Args:
+        bins: Rows `property`, `from`, `to`, `groups`, `accuracy`, `low`, `high`, in order; the first
+            `MAX_PANELS` properties are drawn.
+        overall: Accuracy over all pictures.
+        note: Which data.
+        title: Title.
+    """
+    names = list(dict.fromkeys(bins["property"]))[:MAX_PANELS]
+    figure = new_figure(title or "Is the model better on some pictures than on others?", note)
+    if not names:
+        _say(figure.subplots(), "No property differs between the pictures.")
+        return figure
+    columns = min(len(names), MAX_PANELS // 2)
+    panels = np.ravel(figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False))
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    for axes, name in zip(panels, names, strict=False):
+        mine = bins[bins["property"] == name]
+        places = np.arange(len(mine))
+        axes.axhline(overall, color=QUIET, linestyle="--", linewidth=2)
+        axes.vlines(places, mine["low"], mine["high"], color=INK, linewidth=5, alpha=0.35)
+        axes.plot(places, mine["accuracy"], "o-", color=INK, markersize=11, linewidth=2)
+        axes.set_title(name, fontsize=TEXT_SIZE, fontweight="bold")
+        ends = [_range(low, high) for low, high in zip(mine["from"], mine["to"], strict=True)]
+        axes.set_xticks(places, ends, fontsize=SMALL_SIZE)
+        axes.set_xlim(-0.6, len(mine) - 0.4)
+        axes.set_ylim(0, 1.05)
+        percent_axis(axes.yaxis)
+        light_grid(axes)
+    figure.supylabel("Accuracy", fontsize=TEXT_SIZE)
+    return figure
+
+
+def accuracy_by_plot(
+    table: pd.DataFrame, what: str, overall: float, note: str = "", title: str = "", most: int = 12
+) -> Figure:
+    """Draw accuracy for each value of something, with the numbers of pictures.
+
+    Args:
+        table: Rows `value`, `human`, `ai` (pictures), `groups`, `accuracy`, `low`, `high`.
+        what: What the values are, such as "subject".
+        overall: Accuracy over all pictures.
+        note: Which data.
+        title: Title; the best and the worst value if not given.
+        most: Values to draw at most, the first ones; from the lowest accuracy to the highest.
+    """
+    rows = table.head(most).sort_values("accuracy", kind="stable")
+    figure = new_figure(title or _by_title(rows, what), note)
+    axes = figure.subplots()
+    if rows.empty:
+        _say(axes, f"No {what} is known.")
+        return figure
+    axes.axvline(overall, color=QUIET, linestyle="--", linewidth=2)
+    for row, one in enumerate(rows.itertuples()):
+        axes.plot([0, one.accuracy], [row, row], color=FAINT, linewidth=3, zorder=1)
+        axes.plot([one.low, one.high], [row, row], color=INK, linewidth=6, alpha=0.35)
+        axes.plot(one.accuracy, row, "o", color=INK, markersize=13)
+        counts = f"{one.human} human, {one.ai} AI of {one.groups} group{'' if one.groups == 1 else 's'}"
+        axes.text(1.04, row, counts, va="center", fontsize=SMALL_SIZE, clip_on=False)
+    axes.text(overall, -0.75, f"all: {percent(overall)}", ha="center", color=QUIET, **on_white())
+    axes.set_yticks(range(len(rows)), [textwrap.shorten(str(value), 34) for value in rows["value"]])
+    axes.set(xlim=(0, 1.02), ylim=(-1.1, len(rows) - 0.4), xlabel="Accuracy")
+    axes.tick_params(axis="y", length=0)
+    percent_axis(axes.xaxis)
+    return figure
+
+
+def threshold_plot(
+    sweep: pd.DataFrame,
+    curve: pd.DataFrame,
+    share_ai: float,
+    threshold: float = 0.5,
+    model: str = "",
+    note: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw what every threshold costs, and precision against recall.
+
+    Args:
+        sweep: Rows `threshold`, `accuracy`, `fpr`, `recall`; NaN where not defined.
+        curve: Rows `recall`, `precision`; none if there is nothing AI-generated.
+        share_ai: Share of AI-generated pictures: what precision would be by guessing.
+        threshold: The one in use.
+        model: What the model is called.
+        note: Which data.
+        title: Title.
+    """
+    figure = new_figure(title or f"{model or 'The model'}: what another threshold would buy and cost", note)
+    left, right = figure.subplots(1, 2)
+    human, ai = CLASS_COLOURS
+    for name, values, colour in (
+        ("accuracy", sweep["accuracy"], INK),
+        ("human-made accused", sweep["fpr"], human),
+        ("AI-generated missed", 1 - sweep["recall"], ai),
+    ):
+        left.plot(sweep["threshold"], values, color=colour, label=name)
+    left.axvline(threshold, color=QUIET, linestyle="--", linewidth=2)
+    left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Called AI from this probability on", ylabel="Share")
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1)
+    right.axhline(share_ai, color=QUIET, linestyle="--", linewidth=2)
+    right.text(0.02, share_ai, "guessing", color=QUIET, va="center", **on_white())
+    if curve.empty:
+        right.text(0.5, 0.5, "nothing is AI-generated", ha="center", color=QUIET)
+    else:
+        right.step(curve["recall"], curve["precision"], where="post", color=ai)
+    right.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall: AI-generated found", ylabel="Precision")
+    for axes in (left, right):
+        percent_axis(axes.xaxis)
+        percent_axis(axes.yaxis)
+        light_grid(axes)
+    left.xaxis.set_major_formatter("{x:.1f}")
+    return figure
+
+
+def _spread(count: int) -> np.ndarray:
+    """Offsets that keep neighbouring dots apart: a fixed sequence, so that a figure has the same bytes."""
+    golden = 0.5 * (np.sqrt(5) - 1)
+    return 0.6 * ((np.arange(count) * golden) % 1 - 0.5)
+
+
+def _range(low: float, high: float) -> str:
+    if low == high:
+        return _short(low)
+    return f"{_short(low)}–\n{_short(high)}"
+
+
+def _short(value: float) -> str:
+    if abs(value) >= 10 or value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.2g}"
+
+
+def _outcome_title(confidence: np.ndarray, wrong: np.ndarray, model: str) -> str:
+    who = model or "The model"
+    if not wrong.any():
+        return f"{who} makes no mistake on these pictures"
+    if wrong.all():
+        return f"{who} is wrong on all of these pictures"
+    medians = [f"{100 * np.median(confidence[chosen]):.0f} %" for chosen in (wrong, ~wrong)]
+    return f"{who} is {medians[0]} sure when it is wrong, {medians[1]} when it is right (medians)"
+
+
+def _effects_title(effects: pd.DataFrame, level: float) -> str:
+    tested = int(effects["p_adjusted"].notna().sum())
+    found = int((effects["p_adjusted"] < level).sum())
+    if not tested:
+        return "What do wrong answers share? Too few originals to test"
+    if not found:
+        return f"Nothing measurable sets wrong answers apart: none of {tested} comparisons holds"
+    return f"{found} of {tested} comparisons set wrong answers apart from right ones"
+
+
+def _by_title(rows: pd.DataFrame, what: str) -> str:
+    if len(rows) < 2:
+        return f"Accuracy by {what}"
+    worst, best = rows.iloc[0], rows.iloc[-1]
+    ends = [f"{percent(one['accuracy'])} ({one['value']})" for one in (worst, best)]
+    return f"Accuracy by {what}: from {ends[0]} to {ends[1]}"
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.set_xticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=QUIET)
