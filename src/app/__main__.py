@@ -8,6 +8,7 @@ import os
 import sys
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from src.app import create_app
 from src.app.limits import Limits
@@ -51,8 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"Serving {folder.name} on http://{options.host}:{options.port} (Ctrl+C stops it).", flush=True)
-    _Server(bind=f"{options.host}:{options.port}", threads=8, timeout=0, loglevel="warning").run()
+
+    def tell(server: Arbiter) -> None:
+        port = server.LISTENERS[0].sock.getsockname()[1]
+        print(f"Serving {folder.name} on http://{options.host}:{port} (Ctrl+C stops it).", flush=True)
+
+    bind = f"{options.host}:{options.port}"
+    _Server(bind=bind, threads=8, timeout=0, loglevel="warning", when_ready=tell).run()
     return 0
 
 

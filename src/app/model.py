@@ -110,6 +110,7 @@ class ModelSlot:
         """Load the model, or remember why that failed."""
         try:
             self.model = self._load()
+            log.info("Model %s is ready.", self.model.name)
         except UserError as error:
             self.problem = str(error)
             log.error("No model: %s", error)

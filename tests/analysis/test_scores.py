@@ -8,7 +8,6 @@ from PIL import Image
 
 from src.utils.analysis.scores import (
     at_temperature,
-    better_cnn,
     content_seed,
     log_odds,
     lossless_bytes,
@@ -129,8 +128,6 @@ def test_certainty_stays_finite_and_a_temperature_makes_less_sure():
 
 def test_models_are_listed_in_the_order_of_the_tables(tmp_path):
     for name in ("best", "cnn_deck", "cnn_scaled", "other"):
-        loss = {"cnn_deck": 0.7, "cnn_scaled": 0.6}.get(name, 0.1)
-        bright_predictor(tmp_path / name, metrics={"validation": {"loss": loss}})
+        bright_predictor(tmp_path / name)
     assert trained_models(tmp_path) == ["cnn_deck", "cnn_scaled", "best"]
-    assert better_cnn(tmp_path) == "cnn_scaled"
     assert trained_models(tmp_path / "nothing") == []

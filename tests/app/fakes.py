@@ -54,10 +54,13 @@ RED, BLUE, GREY = (230, 60, 20), (20, 60, 230), (128, 128, 128)
 """Colours the model calls AI-generated (0.92), Human-made (0.08) and Uncertain (0.5)."""
 
 
-def picture(colour=RED, kind="PNG", size=(90, 60), **options) -> bytes:
-    """A picture of one colour."""
+def picture(colour=RED, kind="PNG", size=(90, 60), left=None, **options) -> bytes:
+    """A picture of one colour, or with another one in its left half."""
+    width, height = size
+    image = Image.new("RGB", size, colour)
+    image.paste(left or colour, (0, 0, width // 2, height))
     file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 

@@ -25,7 +25,7 @@ def no_model():
     raise UserError("There is no trained model yet.")
 
 
-def running(load, limits=Limits(per_minute=10**9)):  # noqa: B008 (frozen)
+def running(load, limits=Limits(per_minute=10**9, files=10**4)):  # noqa: B008 (frozen)
     app = create_app(load, limits, fetch_every_other)
     assert app.extensions["pictures"].slot.settled.wait(10)
     return app

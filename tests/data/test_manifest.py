@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from src.utils.data import manifest as module
-from src.utils.data.decode import open_image
+from src.utils.data.decode import ImageError, open_image
 from src.utils.data.manifest import (
     EXTRA_COLUMNS,
     MANIFEST_COLUMNS,
@@ -308,6 +308,20 @@ def test_a_touched_file_of_the_same_length_is_read_again(tmp_path, watched):
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
     after = scan(tmp_path, table_of(["a.bmp"]), tmp_path / "cache")
     assert before["bytes"][0] == after["bytes"][0] and before["content"][0] != after["content"][0]
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(tmp_path, monkeypatch):
+    """Permissions may change without a change of the file's time."""
+    picture().save(tmp_path / "a.png")
+
+    def refuse(path: Path):
+        raise ImageError("unreadable", path.name, "cannot be read (Permission denied)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "read_file", refuse)
+        closed = scan(tmp_path, table_of(["a.png"]), tmp_path / "cache")
+    assert closed["reason"].tolist() == ["unreadable: cannot be read (Permission denied)"]
+    assert scan(tmp_path, table_of(["a.png"]), tmp_path / "cache")["readable"].all()
 
 
 def test_another_version_or_a_damaged_cache_is_read_anew(tmp_path, watched, monkeypatch):

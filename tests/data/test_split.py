@@ -383,9 +383,9 @@ def test_copies_where_links_cannot_be_made(raw, monkeypatch, error):
     monkeypatch.setattr(os, "link", refuse)
     build(*raw)
     assert tree(processed_dir) == wanted(manifest)
-    first = snapshot(processed_dir)
-    build(*raw)
-    assert snapshot(processed_dir) == first  # copies that are up to date stay
+    with monkeypatch.context() as patch:
+        patch.setattr(module.shutil, "copy2", None)  # would fail if called: copies that are up to date stay
+        build(*raw)
     link, source = next(iter(wanted(manifest).items()))
     (raw_dir / source).write_text("changed")
     os.utime(raw_dir / source, ns=(1, 1))

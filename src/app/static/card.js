@@ -39,6 +39,8 @@ export class Card {
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
+    canvas.removeAttribute("aria-hidden");
+    canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Preview of ${this.name}`);
     this.root.classList.remove("without-picture");
     this.root.classList.add("has-picture");

@@ -184,6 +184,27 @@ def operating_point(
     return bootstrap(shares, group, label, weight, resamples, seed)
 
 
+def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
+    """The shares called AI at every threshold where one of them changes, for `threshold_plot`.
+
+    Returns:
+        `threshold`, from 0 to just above the highest probability; `accused`, of human-made pictures, and
+        `caught`, of AI-generated ones; NaN for a class without pictures.
+    """
+    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
+    weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
+    highest = probability.max(initial=0)
+    threshold = np.unique([0.0, *probability, np.nextafter(highest, np.inf)])
+    columns = {"threshold": threshold}
+    for one, name in enumerate(("accused", "caught")):
+        mine = probability[label == one]
+        order = np.argsort(mine)
+        below = np.append(0, np.cumsum(weight[label == one][order]))
+        left = below[-1] - below[np.searchsorted(mine[order], threshold, side="left")]
+        columns[name] = left / below[-1] if below[-1] > 0 else np.full(len(threshold), np.nan)
+    return pd.DataFrame(columns)
+
+
 def uncertain_band(
     label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None, errors: float = BAND_ERRORS
 ) -> tuple[float, float]:
@@ -206,11 +227,9 @@ def uncertain_band(
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
     high = threshold_for_fpr(label, probability, weight, errors)
-    low = threshold_for_fpr(1 - label, 1 - probability, weight, errors)
-    return (
-        0.0 if low is None else float(np.clip(1 - low, 0, 0.5)),
-        1.0 if high is None else float(np.clip(high, 0.5, 1)),
-    )
+    mirrored = threshold_for_fpr(1 - label, 1 - probability, weight, errors)
+    low = 0.0 if mirrored is None else probability[1 - probability >= mirrored].max(initial=0)
+    return float(min(low, 0.5)), 1.0 if high is None else float(np.clip(high, 0.5, 1))
 
 
 def band_effect(

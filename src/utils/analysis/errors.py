@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from src.utils.analysis.bootstrap import MIN_GROUPS, RESAMPLES, bootstrap
 from src.utils.analysis.labels import adjust
-from src.utils.analysis.metrics import THRESHOLD, ranking_statistic
+from src.utils.analysis.metrics import THRESHOLD, evaluate, ranking_statistic
 from src.utils.analysis.properties import PROPERTY_NAMES
 from src.utils.data.split import group_weights
 
@@ -189,12 +189,14 @@ _ACCURACY_COLUMNS = ["human", "ai", "groups", "accuracy", "low", "high"]
 
 
 def _accuracy(part: pd.DataFrame, resamples: int, seed: int) -> dict[str, float | None]:
-    right = 1.0 - part["error"].to_numpy(dtype=float)
-
-    def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
-        return {"accuracy": float(weight @ right / weight.sum()) if weight.sum() > 0 else np.nan}
-
-    entry = bootstrap(statistic, part["group"], part["label"], part["weight"], resamples, seed)["accuracy"]
+    entry = evaluate(
+        part["label"],
+        part["probability_ai"],
+        part["group"],
+        part["weight"],
+        resamples=resamples,
+        seed=seed,
+    )["accuracy"]
     return {
         "human": int((part["label"] == 0).sum()),
         "ai": int((part["label"] == 1).sum()),
@@ -212,12 +214,15 @@ def accuracy_by_bins(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int 
 
     Returns:
         Rows by property, then from low to high: `property`, `from`, `to`, and the columns of `accuracy_by`. A
-        property that is the same for all pictures has no rows.
+        property that is the same for all pictures has no rows, nor have people and faces: see
+        `accuracy_by_people`.
     """
     per_class = table.groupby("label")["group"].nunique().min() if len(table) else 0
     bins = int(np.clip(per_class // MIN_GROUPS, 2, MAX_BINS))
     rows = []
     for name in varying_properties(table):
+        if name in _COUNTS:
+            continue
         binned = pd.qcut(table[name], bins, duplicates="drop")
         if binned.nunique() < 2:
             binned = pd.cut(table[name], bins, include_lowest=True)
@@ -226,6 +231,23 @@ def accuracy_by_bins(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int 
             rows.append({"property": PROPERTY_NAMES[name], **ends, **_accuracy(part, resamples, seed)})
     columns = ["property", "from", "to", *_ACCURACY_COLUMNS]
     return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
+
+
+_COUNTS = ("faces", "people")
+
+
+def accuracy_by_people(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+    """Accuracy with and without people, by the subject where it is known and by the faces found.
+
+    Returns:
+        The columns of `accuracy_by`; a row for each of "subject is people", "another subject", "a face found"
+        and "no face found" that occurs.
+    """
+    subject = table["people"].map({1.0: "subject is people", 0.0: "another subject"}).fillna("")
+    face = np.where(table["faces"] > 0, "a face found", "no face found")
+    columns = table.assign(by_subject=subject, by_face=face)
+    parts = [accuracy_by(columns, name, 1, resamples, seed) for name in ("by_subject", "by_face")]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -303,19 +325,32 @@ def _rules(tree: DecisionTreeClassifier, features: pd.DataFrame, mine: pd.DataFr
 
 
 def _leaf_sentences(tree: DecisionTreeClassifier, names: Sequence[str]) -> dict[int, str]:
-    """By leaf, its conditions: "sharpness up to 310 and brightness over 96"."""
+    """By leaf, its conditions: "sharpness up to 310 and brightness 96 to 152"."""
     nodes, sentences = tree.tree_, {}
 
-    def walk(node: int, conditions: tuple[str, ...]) -> None:
+    def walk(node: int, limits: dict[str, tuple[float, float]]) -> None:
         if nodes.children_left[node] == nodes.children_right[node]:
-            sentences[node] = " and ".join(conditions) or "every picture"
+            parts = [_condition(name, low, high) for name, (low, high) in limits.items()]
+            sentences[node] = " and ".join(parts) or "every picture"
             return
-        name, limit = PROPERTY_NAMES[names[nodes.feature[node]]], nodes.threshold[node]
-        walk(nodes.children_left[node], (*conditions, f"{name} up to {limit:.3g}"))
-        walk(nodes.children_right[node], (*conditions, f"{name} over {limit:.3g}"))
+        name, limit = names[nodes.feature[node]], nodes.threshold[node]
+        low, high = limits.get(name, (-np.inf, np.inf))
+        walk(nodes.children_left[node], limits | {name: (low, limit)})
+        walk(nodes.children_right[node], limits | {name: (limit, high)})
 
-    walk(0, ())
+    walk(0, {})
     return sentences
+
+
+def _condition(name: str, low: float, high: float) -> str:
+    if name == "people":
+        return f"subject is {'people' if low > 0 else 'not people'}"
+    low, high = np.floor([low, high]) if name == "faces" else (low, high)
+    if np.isinf(high):
+        return f"{PROPERTY_NAMES[name]} over {low:.3g}"
+    if np.isinf(low):
+        return f"{PROPERTY_NAMES[name]} up to {high:.3g}"
+    return f"{PROPERTY_NAMES[name]} {low:.3g} to {high:.3g}"
 
 
 def _worth(kind: str, auc: dict[str, float | None]) -> str:

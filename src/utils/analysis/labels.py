@@ -215,6 +215,23 @@ def frequent_labels(labelled: pd.DataFrame, most: int = 5) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def spread_pictures(pictures: pd.DataFrame, most: int) -> list[int]:
+    """Choose pictures of a category to show: of different groups, from the surest to the least sure.
+
+    Args:
+        pictures: Rows with `group` and `conf_1`.
+        most: Pictures at most.
+
+    Returns:
+        Positions in `pictures`, the surest first.
+    """
+    surest = pictures["conf_1"].reset_index(drop=True).sort_values(ascending=False, kind="stable")
+    groups = pictures["group"].to_numpy()
+    firsts = surest.index[~pd.Index(groups[surest.index]).duplicated()]
+    places = np.linspace(0, len(firsts) - 1, min(most, len(firsts))).round().astype(int)
+    return [int(firsts[place]) for place in places]
+
+
 def describe_category(category: str) -> str:
     """Say in one line what an ImageNet category is; where nobody wrote one, of what kind it is."""
     if category in _meanings():

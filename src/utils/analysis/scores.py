@@ -24,7 +24,7 @@ from src.utils.analysis.content_store import compute_once
 from src.utils.data.decode import open_image
 from src.utils.data.parallel import map_ahead
 from src.utils.files import hash_bytes, hash_file
-from src.utils.models.bundle import FACTS_FILE, HISTORY_FILE, Bundle, load_bundle
+from src.utils.models.bundle import FACTS_FILE, HISTORY_FILE, Bundle
 from src.utils.models.predictor import BATCH_SIZE, Predictor
 from src.utils.names import MODEL_NAMES
 
@@ -44,19 +44,6 @@ _CODE = ("src.utils.data.decode", "src.utils.data.augment", "src.utils.models.pr
 def trained_models(models_dir: Path) -> list[str]:
     """Names of the models that have a bundle, in the order of every table."""
     return [name for name in MODEL_NAMES if (models_dir / name / FACTS_FILE).is_file()]
-
-
-def better_cnn(models_dir: Path) -> str:
-    """The CNN variant with the lower validation loss, whatever other models there are.
-
-    Raises:
-        UserError: Neither has been trained.
-    """
-
-    def loss(name: str) -> float:
-        return load_bundle(models_dir / name).facts["metrics"]["validation"]["loss"]
-
-    return min(("cnn_deck", "cnn_scaled"), key=loss)
 
 
 def score_pictures(

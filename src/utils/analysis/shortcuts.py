@@ -15,13 +15,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from src.utils.analysis.audit import ALL_CONTAINER, AUDIT_COLUMNS, audit_table, cross_validated_auc
+from src.utils.analysis.audit import AUDIT_COLUMNS, audit_table, cross_validated_auc
 from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.file_facts import CONTENT, FACT_KINDS, MEASURED, file_facts
 from src.utils.analysis.metrics import ranking_statistic
 from src.utils.analysis.scores import score_pictures
 from src.utils.data.augment import recompress_jpeg
 from src.utils.models.predictor import Predictor
+from src.utils.names import ALL_CONTAINER
 
 ALL_CONTENT = "all content facts"
 ALL_FACTS = "all facts"
@@ -42,12 +43,12 @@ def full_audit(
 
     Args:
         manifest: Readable rows of `images.csv`.
-        weight: Weight of each row; one each if not given.
+        weight: Weight of each row; the groups of a class count the same if not given.
         resamples: Number of bootstrap resamples.
         seed: Seed of folds and resamples.
 
     Returns:
-        Columns `AUDIT_COLUMNS`; the last three rows are `audit.ALL_CONTAINER`, `ALL_CONTENT` and `ALL_FACTS`.
+        Columns `AUDIT_COLUMNS`; the last three rows are `names.ALL_CONTAINER`, `ALL_CONTENT` and `ALL_FACTS`.
     """
     table = audit_table(manifest, None, weight, resamples, seed)
     facts = file_facts(manifest)

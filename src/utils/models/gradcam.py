@@ -39,11 +39,11 @@ def grad_cam(model: keras.Model, pixels: NDArray[np.uint8]) -> Maps:
     """Signed Grad-CAM of the log-odds of AI.
 
     Args:
-        model: Logits [n, 2] from RGB pixels 0–255; the last convolution is looked at.
+        model: A chain of layers, logits [n, 2] from RGB pixels 0–255; the last convolution is looked at.
         pixels: uint8 [n, size, size, 3].
 
     Returns:
-        Maps on the grid of the last convolution; multiply by nothing, compare signs and sizes.
+        Maps on the grid of the last convolution.
     """
     explain = _explainer(model)
     parts = [explain(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
@@ -51,17 +51,26 @@ def grad_cam(model: keras.Model, pixels: NDArray[np.uint8]) -> Maps:
 
 
 def _explainer(model: keras.Model) -> Callable[[NDArray[np.uint8]], Maps]:
-    inner = keras.Model(model.inputs, [last_convolution(model).output, model.outputs[0]])
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    behind = layers.index(last_convolution(model)) + 1
 
     @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
     def explain(pixels: tf.Tensor) -> tf.Tensor:
+        features = _through(layers[:behind], pixels)
         with tf.GradientTape() as tape:
-            features, logits = inner(pixels, training=False)
+            tape.watch(features)
+            logits = _through(layers[behind:], features)
             log_odds = logits[:, 1] - logits[:, 0]
         weight = tf.reduce_mean(tape.gradient(log_odds, features), axis=(1, 2), keepdims=True)
         return tf.reduce_sum(weight * features, axis=-1)
 
     return lambda pixels: explain(tf.cast(pixels, tf.float32)).numpy()
+
+
+def _through(layers: list[keras.layers.Layer], tensor: tf.Tensor) -> tf.Tensor:
+    for layer in layers:
+        tensor = layer(tensor)
+    return tensor
 
 
 def randomised_copy(model: keras.Model, seed: int, from_layer: str | None = None) -> keras.Model:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -256,5 +257,5 @@ def _impatient_sockets() -> Iterator[None]:
 
 
 def _short(error: Exception) -> str:
-    """The last part of Keras's message, without the address."""
-    return str(error).rsplit(" -- ", 1)[-1].rstrip(".")
+    """The last part of Keras's message, without the address and the error's number."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error).rsplit(" -- ", 1)[-1]).rstrip(".")

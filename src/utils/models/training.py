@@ -18,6 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from src.utils.data.pixel_cache import PixelCache
+from src.utils.data.split import group_weights
 from src.utils.files import atomic_path, hash_bytes, hash_file
 from src.utils.models.bundle import (
     Bundle,
@@ -125,7 +126,7 @@ def train_or_load(
         settings: Where to write, and for the default recipe, epochs and seed.
         recipe: How to train.
         code: Modules the network is made by, besides `TRAINING_CODE`.
-        facts: More entries for the bundle.
+        facts: More entries for the bundle; changing them alone does not train again.
         progress: Whether to report.
 
     Returns:
@@ -321,9 +322,10 @@ def weighted_score(model: keras.Model, cache: PixelCache, examples: Examples) ->
 
 
 def data_fingerprint(images: pd.DataFrame) -> str:
-    """Key of what is learnt from: content, label, group and split of the training and validation pictures."""
-    used = images[images["split"].isin(["train", "validation"])]
-    return hash_bytes(used[["content", "label", "group", "split"]].to_csv(index=False).encode())
+    """Key of what is learnt from: content, label, split and weight of training and validation pictures."""
+    facts = images[["content", "label", "split"]].assign(weight=group_weights(images))
+    used = facts[facts["split"].isin(["train", "validation"])]
+    return hash_bytes(used.to_csv(index=False).encode())
 
 
 def _architecture(build: BuildModel) -> str:

@@ -33,7 +33,9 @@ OUTCOMES = (
 """Outcome, its words and its class, from top to bottom."""
 
 KINDS = ("false positives", "false negatives")
-MAX_PANELS = 8
+MAX_PANELS = 10
+
+_TIGHT = {"fontsize": SMALL_SIZE, "handlelength": 1.2, "handletextpad": 0.5, "columnspacing": 1.2}
 
 
 def outcome_plot(
@@ -124,7 +126,7 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
     if not names:
         _say(figure.subplots(), "No property differs between the pictures.")
         return figure
-    columns = min(len(names), MAX_PANELS // 2)
+    columns = -(-len(names) // 2) if len(names) > 2 else len(names)
     panels = np.ravel(figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False))
     for axes in panels[len(names) :]:
         axes.set_axis_off()
@@ -136,6 +138,8 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
         axes.plot(places, mine["accuracy"], "o-", color=INK, markersize=11, linewidth=2)
         axes.set_title(name, fontsize=TEXT_SIZE, fontweight="bold")
         ends = [_range(low, high) for low, high in zip(mine["from"], mine["to"], strict=True)]
+        if len(ends) > 3:
+            ends[1:-1] = [""] * (len(ends) - 2)
         axes.set_xticks(places, ends, fontsize=SMALL_SIZE)
         axes.set_xlim(-0.6, len(mine) - 0.4)
         axes.set_ylim(0, 1.05)
@@ -168,8 +172,8 @@ def accuracy_by_plot(
     for row, one in enumerate(rows.itertuples()):
         axes.plot([0, one.accuracy], [row, row], color=FAINT, linewidth=3, zorder=1)
         axes.plot([one.low, one.high], [row, row], color=INK, linewidth=6, alpha=0.35)
-        axes.plot(one.accuracy, row, "o", color=INK, markersize=13)
-        counts = f"{one.human} human, {one.ai} AI of {one.groups} group{'' if one.groups == 1 else 's'}"
+        axes.plot(one.accuracy, row, "o", color=INK, markersize=13, clip_on=False)
+        counts = f"{one.human:,} human · {one.ai:,} AI ({one.groups:,} group{'' if one.groups == 1 else 's'})"
         axes.text(1.04, row, counts, va="center", fontsize=SMALL_SIZE, clip_on=False)
     axes.text(overall, -0.75, f"all: {percent(overall)}", ha="center", color=QUIET, **on_white())
     axes.set_yticks(range(len(rows)), [textwrap.shorten(str(value), 34) for value in rows["value"]])
@@ -204,24 +208,24 @@ def threshold_plot(
     human, ai = CLASS_COLOURS
     for name, values, colour in (
         ("accuracy", sweep["accuracy"], INK),
-        ("human-made accused", sweep["fpr"], human),
-        ("AI-generated missed", 1 - sweep["recall"], ai),
+        ("humans accused", sweep["fpr"], human),
+        ("AI missed", 1 - sweep["recall"], ai),
     ):
         left.plot(sweep["threshold"], values, color=colour, label=name)
     left.axvline(threshold, color=QUIET, linestyle="--", linewidth=2)
     left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Called AI from this probability on", ylabel="Share")
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1)
-    right.axhline(share_ai, color=QUIET, linestyle="--", linewidth=2)
-    right.text(0.02, share_ai, "guessing", color=QUIET, va="center", **on_white())
+    right.axhline(share_ai, color=QUIET, linestyle="--", linewidth=2, label="guessing")
     if curve.empty:
         right.text(0.5, 0.5, "nothing is AI-generated", ha="center", color=QUIET)
     else:
-        right.step(curve["recall"], curve["precision"], where="post", color=ai)
+        drawn = curve[curve["recall"] > 0]
+        right.step(drawn["recall"], drawn["precision"], where="post", color=ai, label="the model")
     right.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall: AI-generated found", ylabel="Precision")
     for axes in (left, right):
         percent_axis(axes.xaxis)
         percent_axis(axes.yaxis)
         light_grid(axes)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, **_TIGHT)
     left.xaxis.set_major_formatter("{x:.1f}")
     return figure
 
@@ -268,6 +272,8 @@ def _by_title(rows: pd.DataFrame, what: str) -> str:
     if len(rows) < 2:
         return f"Accuracy by {what}"
     worst, best = rows.iloc[0], rows.iloc[-1]
+    if np.isnan([worst["low"], best["low"]]).any():
+        return f"Accuracy by {what}: too few originals for firm differences"
     ends = [f"{percent(one['accuracy'])} ({one['value']})" for one in (worst, best)]
     return f"Accuracy by {what}: from {ends[0]} to {ends[1]}"
 

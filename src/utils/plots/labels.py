@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from src.utils.plots.style import (
     AI,
     CLASS_COLOURS,
+    HEIGHT,
     HUMAN,
     INK,
     QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
+    WIDTH,
     light_grid,
     new_figure,
 )
@@ -30,8 +32,11 @@ from src.utils.settings import CLASS_NAMES
 PICTURES_A_ROW = 4
 PICTURES_A_SIDE = 2 * PICTURES_A_ROW
 
+_TITLE, _NOTE, _LEFT, _RIGHT, _GAP, _CAPTION = 1.55, 0.5, 0.85, 0.2, 0.14, 0.24
+"""Room in inches on a category's slide: title and headings, note, axis, edge, between pictures, captions."""
+
 _PLACES = ("first label", "second label", "third label")
-_SIDES = (("human", HUMAN, -0.1), ("ai", AI, 0.1))
+_SIDES = (("human", HUMAN, -0.12), ("ai", AI, 0.12))
 
 
 def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure:
@@ -52,33 +57,26 @@ def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: s
         axes.vlines(x, table[f"{side}_low"], table[f"{side}_high"], color=colour, linewidth=5)
         axes.plot(x, mean, "o", color=colour, markersize=14, label=name)
         axes.plot(
-            x + np.sign(shift) * 0.07,
+            x + np.sign(shift) * 0.11,
             table[f"deck_{side}"],
             "D",
             markerfacecolor="white",
             markeredgecolor=colour,
             markeredgewidth=2.5,
             markersize=11,
-            label=f"{name}, in the deck (VGG19, Kaggle)",
+            label=f"{name} in the deck (VGG19, Kaggle)",
         )
-        for at, value in zip(x, mean, strict=True):
+        tops = np.where(np.isfinite(table[f"{side}_high"]), table[f"{side}_high"], mean)
+        for at, top, value in zip(x, tops, mean, strict=True):
             if np.isfinite(value):
-                axes.annotate(
-                    f"{value:.2f}",
-                    (at, value),
-                    (-14 if shift < 0 else 30, 0),
-                    textcoords="offset points",
-                    ha="right" if shift < 0 else "left",
-                    va="center",
-                    color=colour,
-                    fontweight="bold",
-                )
+                style = {"ha": "center", "color": colour, "fontweight": "bold"}
+                axes.annotate(f"{value:.2f}", (at, top), (0, 12), textcoords="offset points", **style)
     axes.set_xticks(places, _PLACES[: len(table)])
     axes.set_xlim(-0.6, len(table) - 0.4)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("mean confidence")
+    axes.set_ylabel("Mean confidence")
     light_grid(axes)
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper right", frameon=True, framealpha=1, edgecolor="none")
     return figure
 
 
@@ -143,36 +141,42 @@ def category_plot(
         ValueError: A side shows more pictures than fit, or not one for each position.
     """
     figure = new_figure(f"{labeller} says “{category}”: {meaning}", note)
-    for half, side, name, colour in zip(
-        figure.subfigures(1, 2), sides, CLASS_NAMES, CLASS_COLOURS, strict=True
-    ):
-        _draw_side(half, side, name, colour)
+    figure.set_layout_engine("none")
+    rows = max(-(-max(len(side.pictures) for side in sides) // PICTURES_A_ROW), 1)
+    for number, side in enumerate(sides):
+        _draw_side(figure, number, side, rows)
     return figure
 
 
-def _draw_side(half: SubFigure, side: CategorySide, name: str, colour: str) -> None:
-    """Draw one class: points in order of confidence above, numbered pictures below."""
+def _draw_side(figure: Figure, number: int, side: CategorySide, rows: int) -> None:
+    """Draw one class in its half: points in order of confidence above, numbered pictures below."""
     if len(side.pictures) > PICTURES_A_SIDE or len(side.pictures) != len(side.shown):
-        raise ValueError(
-            f"{len(side.pictures)} pictures for {len(side.shown)} positions, {PICTURES_A_SIDE} fit"
-        )
-    rows = PICTURES_A_SIDE // PICTURES_A_ROW
-    grid = half.add_gridspec(1 + rows, PICTURES_A_ROW, height_ratios=[1.35, *[1] * rows])
-    axes = half.add_subplot(grid[0, :])
+        raise ValueError(f"{len(side.pictures)} pictures for {len(side.shown)} places, {PICTURES_A_SIDE} fit")
+
+    def add_axes(left: float, bottom: float, width: float, height: float) -> Axes:
+        return figure.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT))
+
+    left = _LEFT + number * WIDTH / 2
+    width = WIDTH / 2 - _LEFT - _RIGHT
+    cell = (width + _GAP) / PICTURES_A_ROW
+    bottom = _NOTE + rows * (cell + _CAPTION)
+    axes = add_axes(left, bottom + _GAP, width, HEIGHT - _TITLE - bottom - _GAP)
     confidence = np.asarray(side.confidence, dtype=float)
-    axes.set_title(_side_title(name, confidence, side.groups), color=colour, fontweight="bold")
+    axes.set_title(CLASS_NAMES[number], color=CLASS_COLOURS[number], fontweight="bold")
+    axes.set_title(_side_title(confidence, side.groups), loc="right", fontsize=SMALL_SIZE + 1)
     if len(confidence) == 0:
         _clear(axes)
         _say(axes, "none")
-    else:
-        _draw_points(axes, confidence, side.shown, colour)
-    for place in range(PICTURES_A_SIDE):
-        frame = half.add_subplot(grid[1 + place // PICTURES_A_ROW, place % PICTURES_A_ROW])
+        return
+    _draw_points(axes, confidence, side.shown, CLASS_COLOURS[number])
+    for place, picture in enumerate(side.pictures):
+        down, across = divmod(place, PICTURES_A_ROW)
+        at = bottom - (down + 1) * (cell + _CAPTION)
+        frame = add_axes(left + across * cell, at, cell - _GAP, cell - _GAP)
+        frame.imshow(picture)
         frame.set_axis_off()
-        if place < len(side.pictures):
-            frame.imshow(side.pictures[place])
-            text = f"{place + 1}: {confidence[side.shown[place]]:.2f}"
-            frame.set_title(text, fontsize=SMALL_SIZE, loc="center", pad=3)
+        text = f"{place + 1}: {confidence[side.shown[place]]:.2f}"
+        frame.set_title(text, fontsize=SMALL_SIZE, loc="center", pad=3)
 
 
 def _draw_points(axes: Axes, confidence: NDArray, shown: Sequence[int], colour: str) -> None:
@@ -195,7 +199,7 @@ def _draw_points(axes: Axes, confidence: NDArray, shown: Sequence[int], colour: 
     axes.set_ylim(0, 1.15)
     axes.set_yticks([0, 0.5, 1])
     axes.set_xticks([])
-    axes.set_ylabel("confidence")
+    axes.set_ylabel("Confidence")
     light_grid(axes)
 
 
@@ -220,7 +224,8 @@ def association_plot(
         _clear(axes)
         _say(axes, "No category is shown by enough groups to be tested.")
         return figure
-    finite = rows[["odds_ratio", "low", "high"]].replace([0, np.inf], np.nan).stack()
+    ends = rows[["odds_ratio", "low", "high"]].to_numpy(dtype=float).ravel()
+    finite = ends[np.isfinite(ends) & (ends > 0)]
     left, right = min([*finite, 0.5]) / 2, max([*finite, 2]) * 2
     axes.axvline(1, color=QUIET, linestyle="--", linewidth=2)
     for row, one in enumerate(rows.itertuples()):
@@ -230,25 +235,27 @@ def association_plot(
         axes.plot([low, high], [row, row], color=colour, linewidth=4, alpha=1 if certain else 0.45)
         marker = {0: "<", np.inf: ">"}.get(one.odds_ratio, "o")
         face = colour if certain else "white"
-        axes.plot(value, row, marker, markersize=13, color=colour, markerfacecolor=face, markeredgewidth=2.5)
+        style = {"markerfacecolor": face, "markeredgewidth": 2.5, "markersize": 13}
+        axes.plot(value, row, marker, color=colour, clip_on=False, zorder=4, **style)
         counts = f"{one.groups_human} human · {one.groups_ai} AI"
-        axes.text(1.01, row, counts, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE)
+        axes.text(1.02, row, counts, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE)
     axes.set_yticks(range(len(rows)), rows["category"])
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlim(left, right)
-    axes.set_xlabel("← more often human-made      odds ratio (log scale)      more often AI-generated →")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("← more often human-made     Odds ratio (log scale)     more often AI-generated →")
     axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=16)
     return figure
 
 
-def _side_title(name: str, confidence: NDArray, groups: int) -> str:
+def _side_title(confidence: NDArray, groups: int) -> str:
     if len(confidence) == 0:
-        return f"{name}: none"
+        return ""
     plural = "" if len(confidence) == 1 else "s"
     of = f" of {groups} group{'' if groups == 1 else 's'}" if groups < len(confidence) else ""
-    return f"{name}: {len(confidence)} picture{plural}{of}, mean {confidence.mean():.2f}"
+    return f"{len(confidence)} picture{plural}{of}, mean {confidence.mean():.2f}"
 
 
 def _confidence_title(table: pd.DataFrame, labeller: str) -> str:

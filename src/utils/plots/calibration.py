@@ -1,0 +1,146 @@
+"""Whether probabilities mean what they say, and what a threshold costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from src.utils.names import interval_text, model_name, percent
+from src.utils.plots.style import (
+    CLASS_COLOURS,
+    FAINT,
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    light_grid,
+    model_colour,
+    new_figure,
+    percent_axis,
+)
+
+BEFORE = "#8C8C8C"
+MARK_AREA = 1500
+"""Area of the mark of a bin that holds every picture, in square points."""
+
+
+def reliability_plot(
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+    errors: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    note: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw what was said against what was true, before and after the temperature, a panel a model.
+
+    Args:
+        tables: By model, then `before` and `after`: `probability`, `ai`, `weight`, `ai_low`, `ai_high`.
+        errors: By model, then `before` and `after`: the calibration error as `{"value", "low", "high"}`.
+        note: Which data.
+        title: Title; what the temperature does if not given.
+
+    Returns:
+        Marks on the diagonal are calibrated; their area is the share of all pictures in the bin.
+    """
+    figure = new_figure(title or _reliability_title(errors), note)
+    panels = np.ravel(figure.subplots(1, len(tables), sharex=True, sharey=True, squeeze=False))
+    for axes, (model, both) in zip(panels, tables.items(), strict=True):
+        axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2)
+        for when, colour, marker in (("before", BEFORE, "s"), ("after", model_colour(model), "o")):
+            label = f"{when}: error {interval_text(errors[model][when])}"
+            _draw_bins(axes, both[when], colour, marker, label)
+        axes.set_title(model_name(model), color=model_colour(model), fontweight="bold")
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xlabel="Probability of AI, as said")
+        percent_axis(axes.xaxis)
+        percent_axis(axes.yaxis)
+        light_grid(axes, "both")
+        axes.legend(loc="upper left", fontsize=SMALL_SIZE, handletextpad=0.2, borderaxespad=0.1)
+    panels[0].set_ylabel("Share that is AI-generated")
+    return figure
+
+
+def threshold_plot(
+    sweeps: Mapping[str, pd.DataFrame],
+    threshold: float,
+    band: Sequence[float],
+    model: str = "",
+    note: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw how many of each class are called AI as the threshold rises, where it was set, and the band.
+
+    Args:
+        sweeps: By split, `validation` first: columns `threshold`, `accused`, `caught`, shares.
+        threshold: The one chosen.
+        band: Low and high of the uncertain band.
+        model: Which model answered.
+        note: Which data.
+        title: Title; what the threshold does on the last split if not given.
+    """
+    splits = list(sweeps)
+    figure = new_figure(title or _threshold_title(sweeps[splits[-1]], splits[-1], threshold, model), note)
+    axes = figure.subplots()
+    axes.axvspan(*band, color=FAINT, alpha=0.6, linewidth=0, label="uncertain: no verdict")
+    for split, line in zip(splits, (":", "-"), strict=False):
+        sweep = sweeps[split]
+        for column, colour, what in zip(
+            ("accused", "caught"), CLASS_COLOURS, ("human-made accused", "AI-generated caught"), strict=True
+        ):
+            axes.plot(
+                sweep["threshold"],
+                sweep[column],
+                line,
+                color=colour,
+                drawstyle="steps-post",
+                label=f"{what}, {split}",
+            )
+    axes.axhline(0.05, color=QUIET, linewidth=1.5, linestyle="--")
+    axes.axvline(threshold, color=INK, linewidth=2.5, label=f"threshold {threshold:.3f}")
+    axes.set(
+        xlim=_range_of_answers(sweeps.values(), (*band, threshold)),
+        ylim=(-0.02, 1.02),
+        xlabel="Threshold on the calibrated probability of AI",
+        ylabel="Share of the class called AI",
+    )
+    percent_axis(axes.yaxis)
+    light_grid(axes)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def _draw_bins(axes: Axes, table: pd.DataFrame, colour: str, marker: str, label: str) -> None:
+    axes.vlines(table["probability"], table["ai_low"], table["ai_high"], color=colour, linewidth=3, alpha=0.6)
+    area = MARK_AREA * table["weight"] + 30
+    axes.scatter(
+        table["probability"], table["ai"], s=area, color=colour, marker=marker, alpha=0.8, linewidth=0
+    )
+    axes.plot([], [], marker, color=colour, label=label)
+
+
+def _range_of_answers(sweeps: Sequence[pd.DataFrame], also: Sequence[float]) -> tuple[float, float]:
+    """The probabilities that occur, with a margin: a cooled model answers in a narrow range."""
+    answers = np.concatenate([*(sweep["threshold"] for sweep in sweeps), also])
+    inside = answers[(answers >= 0) & (answers <= 1)]
+    margin = max(0.05 * (inside.max() - inside.min()), 1e-4)
+    return max(inside.min() - margin, 0), min(inside.max() + margin, 1)
+
+
+def _reliability_title(errors: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> str:
+    model, both = next(iter(errors.items()))
+    before, after = (both[when]["value"] for when in ("before", "after"))
+    if before is None or after is None:
+        return "What was said against what was true"
+    change = "brings down" if after < before else "does not bring down"
+    return f"A temperature {change} the calibration error of {model_name(model)}: {before:.2f} to {after:.2f}"
+
+
+def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: str) -> str:
+    below = sweep[sweep["threshold"] <= threshold]
+    row = below.iloc[-1] if len(below) else sweep.iloc[0]
+    who = f"{model_name(model)}: " if model else ""
+    return (
+        f"{who}set for 5 % false accusations, the threshold accuses {percent(row['accused'])} "
+        f"on the {split} split and catches {percent(row['caught'])}"
+    )

@@ -1,0 +1,118 @@
+"""What damage does to a model, and what it owes to shortcuts and to the split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from src.utils.names import interval_text, model_name
+from src.utils.plots.style import INK, QUIET, SMALL_SIZE, TEXT_SIZE, light_grid, model_colour, new_figure
+
+COLUMNS = 4
+"""Panels side by side."""
+
+
+def robustness_curves(
+    tables: Mapping[str, Mapping[str, pd.DataFrame]],
+    axes_names: Mapping[str, str],
+    note: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw the AUC of each model as damage grows, a panel a kind of damage.
+
+    Args:
+        tables: By kind of damage, then by model: `level`, `auc`, `auc_low`, `auc_high`, the picture as it is
+            in the first row, then mild to severe.
+        axes_names: By kind, what the level is.
+        note: Which data.
+        title: Title; the largest loss if not given.
+    """
+    figure = new_figure(title or _robustness_title(tables, axes_names), note)
+    rows = -(-(len(tables) + 1) // COLUMNS)
+    panels = np.ravel(figure.subplots(rows, COLUMNS, sharey=True, squeeze=False))
+    for axes, (kind, models) in zip(panels, tables.items(), strict=False):
+        levels = list(max((table["level"].tolist() for table in models.values()), key=len))
+        for model, table in models.items():
+            place = [levels.index(level) for level in table["level"]]
+            colour = model_colour(model)
+            axes.fill_between(
+                place, table["auc_low"], table["auc_high"], color=colour, alpha=0.15, linewidth=0
+            )
+            axes.plot(place, table["auc"], "o-", color=colour, markersize=7)
+        axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
+        axes.set_xticks(range(len(levels)), ["as is", *(f"{level:g}" for level in levels[1:])])
+        axes.tick_params(axis="x", labelsize=SMALL_SIZE)
+        axes.set_title(axes_names[kind], fontsize=TEXT_SIZE)
+        light_grid(axes)
+    for axes in panels[::COLUMNS]:
+        axes.set_ylabel("ROC-AUC")
+    _explain(panels[len(tables)], {model for models in tables.values() for model in models})
+    for axes in panels[len(tables) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+    """Draw AUCs that belong together, one under the other, and what lies between them.
+
+    Args:
+        rows: `set` (rows of one set stand together), `name`, `value`, `low`, `high`, `difference` (a text
+            beside the row, or empty) and `model` (its colour; may be empty).
+        note: Which data.
+        title: Title.
+    """
+    figure = new_figure(title, note)
+    axes = figure.subplots()
+    place, marks, names = 0.0, [], []
+    previous = None
+    for row in rows.itertuples():
+        place += 0.0 if previous is None else 1.0 if row.set == previous else 1.7
+        if row.set != previous:
+            axes.text(0.0, place - 0.62, row.set, transform=axes.get_yaxis_transform(), fontweight="bold")
+        previous = row.set
+        colour = model_colour(row.model) if row.model else INK
+        axes.plot([row.low, row.high], [place, place], color=colour, linewidth=5, solid_capstyle="butt")
+        axes.plot(row.value, place, "o", color=colour, markersize=14)
+        entry = {
+            part: None if np.isnan(number) else number
+            for part, number in (("value", row.value), ("low", row.low), ("high", row.high))
+        }
+        said = interval_text(entry) + (f"   {row.difference}" if row.difference else "")
+        axes.text(
+            1.02, place, said, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE + 1
+        )
+        marks.append(place)
+        names.append(row.name)
+    axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
+    lowest = np.nanmin([0.4, *rows["value"], *rows["low"]])
+    axes.set(
+        yticks=marks, ylim=(place + 0.7, -1.0), xlim=(lowest - 0.03, 1.03), xlabel="ROC-AUC (0.5 = chance)"
+    )
+    axes.set_yticklabels(names)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    light_grid(axes, "x")
+    return figure
+
+
+def _explain(axes: Axes, models: set[str]) -> None:
+    for model in sorted(models):
+        axes.plot([], [], "o-", color=model_colour(model), label=model_name(model))
+    axes.fill_between([], [], [], color=QUIET, alpha=0.2, label="95 % interval")
+    axes.plot([], [], "--", color=QUIET, linewidth=1.5, label="chance")
+    axes.legend(loc="center", fontsize=SMALL_SIZE + 1)
+
+
+def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_names: Mapping[str, str]) -> str:
+    losses: Sequence[tuple[float, str, str, float]] = [
+        (table["auc"].iloc[0] - row.auc, model, axes_names[kind], row.level)
+        for kind, models in tables.items()
+        for model, table in models.items()
+        for row in table.iloc[1:].itertuples()
+    ]
+    loss, model, kind, level = max(losses)
+    return f"The largest loss: {model_name(model)} gives up {loss:.2f} of ROC-AUC at {kind} {level:g}"

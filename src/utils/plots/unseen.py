@@ -1,0 +1,131 @@
+"""Makers that training never met: what share of their pictures is called AI; what leaving one out costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from src.utils.names import model_name, percent
+from src.utils.plots.style import (
+    CLASS_COLOURS,
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    light_grid,
+    new_figure,
+    percent_axis,
+)
+from src.utils.settings import CLASS_NAMES
+
+
+def maker_plot(
+    table: pd.DataFrame, overall: tuple[float, float], model: str = "", note: str = "", title: str = ""
+) -> Figure:
+    """Draw the share called AI of each generator and of each source of photographs.
+
+    Args:
+        table: `label`, `maker`, `groups`, `pictures`, `called_ai`, `called_ai_low`, `called_ai_high`.
+        overall: Share called AI of all human-made and of all AI-generated pictures.
+        model: Which model answered.
+        note: Which data.
+        title: Title; both shares if not given.
+
+    Returns:
+        Generators on the left, where far right is good; photographs on the right, where far left is good.
+    """
+    who = f"{model_name(model)}: " if model else ""
+    caught, accused = percent(overall[1]), percent(overall[0])
+    found = f"{who}{caught} of the unseen generators' pictures caught, {accused} of the photographs accused"
+    figure = new_figure(title or found, note)
+    panels = figure.subplots(1, 2)
+    for axes, label, name in zip(panels, (1, 0), ("Generators", "Sources of photographs"), strict=True):
+        mine = table[table["label"] == label].sort_values(["called_ai", "maker"], ignore_index=True)
+        _draw_makers(axes, mine, CLASS_COLOURS[label])
+        axes.axvline(overall[label], color=CLASS_COLOURS[label], linewidth=1.5, linestyle=":")
+        axes.set_title(f"{name} ({CLASS_NAMES[label]})", color=CLASS_COLOURS[label], fontweight="bold")
+    return figure
+
+
+def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+    """Draw the AUC of each maker with others of its pictures in training, and with none.
+
+    Args:
+        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`.
+        note: Which data.
+        title: Title; the largest drop if not given.
+    """
+    figure = new_figure(title or _holdout_title(table), note)
+    axes = figure.subplots()
+    table = table.sort_values("drop", ignore_index=True)
+    for row in table.itertuples():
+        place = row.Index
+        axes.plot([row.left_out_low, row.left_out_high], [place] * 2, color=INK, alpha=0.25, linewidth=9)
+        axes.plot([row.met, row.left_out], [place] * 2, color=QUIET, linewidth=3)
+        axes.plot(row.met, place, "o", color="white", markeredgecolor=INK, markeredgewidth=2.5, markersize=13)
+        axes.plot(row.left_out, place, "o", color=INK, markersize=13)
+    axes.plot(
+        [], [], "o", color="white", markeredgecolor=INK, markeredgewidth=2.5, label="others of it in training"
+    )
+    axes.plot([], [], "o", color=INK, label="none of it in training")
+    axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
+    names = [f"{row.maker} ({row.groups} originals)" for row in table.itertuples()]
+    lowest = np.nanmin([0.45, *table[["met", "left_out", "left_out_low"]].to_numpy(float).ravel()])
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names,
+        ylim=(-0.6, max(len(names), 3) - 0.4),
+        xlim=(lowest - 0.03, 1.03),
+        xlabel="ROC-AUC against human-made pictures (0.5 = chance)",
+    )
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    light_grid(axes, "x")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
+    return figure
+
+
+def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
+    for row in table.itertuples():
+        axes.plot(
+            [row.called_ai_low, row.called_ai_high],
+            [row.Index] * 2,
+            color=colour,
+            linewidth=5,
+            alpha=0.5,
+            solid_capstyle="butt",
+        )
+        axes.plot(row.called_ai, row.Index, "o", color=colour, markersize=13)
+        inside = row.called_ai > 0.8
+        axes.annotate(
+            f"{row.pictures} of {row.groups}",
+            (row.called_ai, row.Index),
+            (-14 if inside else 14, 0),
+            textcoords="offset points",
+            va="center",
+            ha="right" if inside else "left",
+            fontsize=SMALL_SIZE,
+            color=QUIET,
+        )
+    axes.set(
+        yticks=range(len(table)),
+        yticklabels=table["maker"],
+        ylim=(-0.6, max(len(table), 3) - 0.4),
+        xlim=(-0.03, 1.03),
+        xlabel="Share called AI",
+    )
+    axes.tick_params(axis="y", length=0, labelsize=SMALL_SIZE + 1)
+    axes.spines["left"].set_visible(False)
+    percent_axis(axes.xaxis)
+    light_grid(axes, "x")
+
+
+def _holdout_title(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "No maker has enough originals to be left out"
+    worst = table.loc[table["drop"].idxmax()]
+    return (
+        f"Never having met {worst['maker']} costs most: "
+        f"ROC-AUC {worst['met']:.2f} falls to {worst['left_out']:.2f}"
+    )

@@ -1,0 +1,490 @@
+"""The page as a person meets it, in a real browser."""
+
+import re
+import threading
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from src.app import create_app
+from src.app.limits import Limits
+from src.utils.data.fetch import fetch_image
+from src.utils.settings import UserError
+from tests.app.browser import launch, serving
+from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture
+from tests.data.hostile_server import hostile_server
+from tests.data.signing import sign
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"wide": (1280, 900), "phone": (360, 740)}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+def fetch_locally(url, **options):
+    return fetch_image(url, allow_local=True, **options)
+
+
+@pytest.fixture(scope="module")
+def address():
+    app = create_app(RednessModel, Limits(per_minute=10**6, file_bytes=1_000_000), fetch_locally)
+    with serving(app) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    with hostile_server() as server:
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens the page; at the end, nothing may have gone to the console or to another host."""
+    contexts, complaints = [], []
+
+    def open_at(url=address, size="wide", scheme="light", expected_complaints=()):
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+
+        def complain(text):
+            if not any(word in text for word in expected_complaints):
+                complaints.append(text)
+
+        page.on("console", lambda message: message.type in ("error", "warning") and complain(message.text))
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on("request", lambda request: request.url.startswith(url) or complain(f"asked {request.url}"))
+        page.goto(url)
+        return page
+
+    yield open_at
+    stored = [context.storage_state() for context in contexts]
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert all(state == {"cookies": [], "origins": []} for state in stored)
+
+
+def as_file(name, data, kind="image/png"):
+    return {"name": name, "mimeType": kind, "buffer": data}
+
+
+def give(page, *files):
+    page.set_input_files("#files", [as_file(name, data) for name, data in files])
+
+
+def cards(page):
+    return page.locator(".card")
+
+
+def wait_for(page, number):
+    expect(cards(page)).to_have_count(number)
+    expect(page.locator(".card:is([data-state=waiting], [data-state=busy])")).to_have_count(0, timeout=20_000)
+
+
+def pixel(canvas, x=0.5, y=0.5):
+    """Red, green, blue and opacity of a canvas, at a fraction of its size."""
+    script = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
+        Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]"""
+    return canvas.evaluate(script, [x, y])
+
+
+# --- pictures in, answers out -----------------------------------------------------------------------------
+
+
+def test_one_picture(open_page):
+    page = open_page()
+    give(page, ("holiday.png", picture(RED)))
+    wait_for(page, 1)
+    card = cards(page)
+    expect(card.get_by_role("heading", name="holiday.png")).to_be_visible()
+    expect(card.locator(".verdict")).to_have_text("AI-generated")
+    expect(card.locator(".sentence")).to_have_text("Probability of AI: 92%.")
+    expect(card.get_by_role("img", name="Probability of AI 92%; uncertain from 40% to 60%")).to_be_visible()
+    expect(card.get_by_role("img", name="Preview of holiday.png")).to_be_visible()
+    assert pixel(card.locator(".picture")) == [*RED, 255]
+    expect(card.locator(".model-line")).to_contain_text(
+        "trained on a small demonstration sample (1,234 pictures)"
+    )
+    expect(page.locator("#tally")).to_have_text("1 picture · 1 AI-generated")
+    expect(page.get_by_role("log")).to_contain_text("holiday.png: AI-generated, probability of AI 92%.")
+    card.get_by_role("link", name="its card").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_text("between 40 and 60%")).to_be_visible()
+
+
+def test_many_pictures_in_the_order_given_and_a_bad_one_among_them(open_page):
+    page = open_page()
+    give(
+        page,
+        ("1.png", picture(RED)),
+        ("2.png", b"%PDF-1.7"),
+        ("3.png", picture(BLUE)),
+        ("4.png", picture(GREY)),
+    )
+    wait_for(page, 4)
+    assert cards(page).locator(".name").all_text_contents() == ["1.png", "2.png", "3.png", "4.png"]
+    assert cards(page).locator(".verdict").all_text_contents() == [
+        "AI-generated",
+        "",
+        "Human-made",
+        "Uncertain",
+    ]
+    bad = cards(page).nth(1)
+    expect(bad.locator(".error-text")).to_contain_text("The file is a PDF document, not a picture")
+    expect(bad.locator(".answer")).to_be_hidden()
+    expect(page.locator("#tally")).to_have_text(
+        "4 pictures · 1 AI-generated · 1 human-made · 1 uncertain · 1 without an answer"
+    )
+
+
+def test_twenty_at_once_and_not_more(open_page):
+    page = open_page()
+    give(page, *((f"{number}.png", picture((number, 0, 250))) for number in range(21)))
+    wait_for(page, 20)
+    expect(page.locator("#link-error")).to_have_text(
+        "Only the first 20 of 21 were taken: add the others afterwards."
+    )
+    expect(page.locator("#tally")).to_contain_text("20 human-made")
+    give(page, ("20.png", picture(RED)))
+    wait_for(page, 21)
+    expect(cards(page).last.locator(".name")).to_have_text("20.png")
+
+
+def test_the_uncertain_band_is_drawn_and_the_marker_lies_in_it(open_page):
+    page = open_page()
+    give(page, ("a.png", picture((110, 0, 100))), ("b.png", picture(BLUE)))
+    wait_for(page, 2)
+    for card, inside in ((cards(page).first, True), (cards(page).last, False)):
+        track, band, marker = (card.locator(name).bounding_box() for name in (".track", ".band", ".marker"))
+        assert band["width"] == pytest.approx(0.2 * track["width"], abs=1)
+        assert band["x"] - track["x"] == pytest.approx(0.4 * track["width"], abs=1)
+        centre = marker["x"] + marker["width"] / 2
+        assert (band["x"] < centre < band["x"] + band["width"]) == inside
+    expect(cards(page).first.locator(".sentence")).to_have_text(
+        "Probability of AI: 52%. Between 40% and 60% this model cannot tell."
+    )
+
+
+def test_the_evidence_map_lies_over_the_picture_on_demand(open_page):
+    page = open_page(expected_complaints=("willReadFrequently",))  # this test reads the canvas, the page not
+    give(page, ("halves.png", picture((0, 0, 200), left=(255, 0, 0))))
+    wait_for(page, 1)
+    overlay = cards(page).locator(".evidence")
+    expect(overlay).to_be_hidden()
+    page.get_by_role("button", name="Evidence map").click()
+    expect(overlay).to_be_visible()
+    assert overlay.bounding_box() == cards(page).locator(".picture").bounding_box()
+    left, right = pixel(overlay, 0.1), pixel(overlay, 0.9)
+    assert left[0] > 200 > 100 > left[2] and left[3] > 150  # orange
+    assert right[0] < 30 and right[2] > 150 and right[3] > 150  # blue
+    expect(page.locator(".legend")).to_contain_text("Orange speaks for AI-generated, blue for human-made")
+    expect(page.locator(".legend")).to_contain_text(
+        "Its strongest sign, for AI-generated, lies in the upper left."
+    )
+    page.get_by_role("button", name="Evidence map").click()
+    expect(overlay).to_be_hidden()
+    expect(page.locator(".legend")).to_be_hidden()
+
+
+def test_a_model_without_evidence_says_so(open_page):
+    app = create_app(lambda: RednessModel(evidence=False), Limits())
+    assert app.extensions["pictures"].slot.settled.wait(10)
+    with serving(app) as url:
+        page = open_page(url)
+        give(page, ("a.png", picture()))
+        wait_for(page, 1)
+        expect(page.get_by_role("button", name="Evidence map")).to_have_count(0)
+        expect(page.locator(".model-line")).to_contain_text("This model gives no evidence map.")
+
+
+def test_what_the_file_declares(open_page):
+    page = open_page()
+    give(page, ("signed.jpg", sign(picture(GREY, "JPEG"))))
+    wait_for(page, 1)
+    expect(
+        page.get_by_text("The file itself says a generator made it: declared, not proven.")
+    ).to_be_visible()
+    page.get_by_role("button", name="What the file declares").click()
+    facts = page.locator(".declared")
+    expect(facts).to_contain_text("90 × 60 pixels")
+    expect(facts).to_contain_text("Signed by Example Pictures Ltd with Imaginarium")
+    expect(facts).to_contain_text("unchanged since; the signer was not checked")
+    expect(facts).to_contain_text("Declared, not proven")
+
+
+def test_a_picture_that_the_browser_cannot_show_is_shown_by_the_server(open_page):
+    page = open_page()
+    give(page, ("scan.tif", picture(BLUE, "TIFF", (800, 200))))
+    wait_for(page, 1)
+    shown = pixel(cards(page).locator(".picture"))
+    assert all(abs(value - wanted) < 12 for value, wanted in zip(shown, (*BLUE, 255), strict=True))
+    box = cards(page).locator(".picture").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(4, rel=0.05)  # not squeezed
+
+
+def test_a_file_beyond_the_limit_is_not_even_sent(open_page):
+    page = open_page()
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    give(page, ("big.png", picture() + bytes(1_000_000)))
+    wait_for(page, 1)
+    expect(page.locator(".words .error-text")).to_have_text(
+        "The file has 1.0 MB, more than the 1.0 MB allowed."
+    )
+    assert "POST" not in sent
+
+
+def test_names_are_text_never_markup(open_page):
+    page = open_page()
+    name = "<img src=x onerror=alert(1)>.png"
+    give(page, (name, b"<script>alert(1)</script>"))
+    wait_for(page, 1)
+    expect(page.locator(".name")).to_have_text(name)
+    assert page.locator("main img").count() == 0
+
+
+# --- the other ways in ------------------------------------------------------------------------------------
+
+
+def test_a_link(open_page, pictures):
+    page = open_page()
+    page.get_by_label("Link to a picture").fill(f"{pictures}/ok.jpg")
+    page.keyboard.press("Enter")
+    wait_for(page, 1)
+    expect(page.locator(".name")).to_have_text("ok.jpg (127.0.0.1)")
+    expect(page.locator(".verdict")).to_have_text("Uncertain")
+    expect(page.get_by_role("img", name="Preview of ok.jpg")).to_be_visible()
+    expect(page.get_by_label("Link to a picture")).to_have_value("")
+
+
+def test_a_link_to_a_page_offers_the_pages_picture(open_page, pictures):
+    page = open_page()
+    page.get_by_label("Link to a picture").fill(f"{pictures}/page-as.jpg")
+    page.get_by_role("button", name="Fetch").click()
+    wait_for(page, 1)
+    expect(page.locator(".words .error-text")).to_contain_text("This is a page, not a picture")
+    page.get_by_role("button", name="Try that picture instead").click()
+    wait_for(page, 2)
+    expect(cards(page).last.locator(".verdict")).to_have_text("Uncertain")
+
+
+def test_what_is_no_link_is_told_at_once(open_page):
+    page = open_page()
+    page.get_by_label("Link to a picture").fill("holiday.jpg")
+    page.keyboard.press("Enter")
+    expect(page.locator("#link-error")).to_have_text("That is not a link: it should begin with https://")
+    expect(page.get_by_label("Link to a picture")).to_be_focused()
+    expect(cards(page)).to_have_count(0)
+
+
+TRANSFER = """({bytes, text}) => {
+    const transfer = new DataTransfer();
+    if (bytes) transfer.items.add(new File([Uint8Array.from(bytes)], "given.png", {type: "image/png"}));
+    if (text) { transfer.setData("text/plain", text); transfer.setData("text/uri-list", text); }
+    return transfer;
+}"""
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_drag_and_drop_and_paste(open_page, pictures, event):
+    page = open_page()
+    detail = "dataTransfer" if event == "drop" else "clipboardData"
+    for content in ({"bytes": list(picture(BLUE))}, {"text": f"{pictures}/ok.jpg"}, {"text": "just words"}):
+        transfer = page.evaluate_handle(TRANSFER, content)
+        if event == "drop":
+            page.dispatch_event("#drop", "dragenter", {"dataTransfer": transfer})
+            expect(page.get_by_text("Let go to add them")).to_have_css("opacity", "0.94")
+            page.dispatch_event("#drop", "drop", {detail: transfer})
+        else:
+            script = """(body, clipboardData) =>
+                body.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true}))"""
+            page.locator("body").evaluate(script, transfer)
+    wait_for(page, 2)
+    assert cards(page).locator(".verdict").all_text_contents() == ["Human-made", "Uncertain"]
+    expect(page.get_by_text("Let go to add them")).to_have_css("opacity", "0")
+
+
+def test_clearing_forgets_everything(open_page):
+    page = open_page()
+    give(page, ("a.png", picture()), ("b.png", picture()))
+    wait_for(page, 2)
+    page.get_by_role("button", name="Clear all").click()
+    expect(cards(page)).to_have_count(0)
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator("#files")).to_be_focused()
+    give(page, ("a.png", picture()))
+    wait_for(page, 1)
+
+
+# --- waiting and failing ----------------------------------------------------------------------------------
+
+
+def test_pictures_wait_for_a_model_that_is_being_loaded(open_page):
+    release = threading.Event()
+
+    def load():
+        assert release.wait(20)
+        return RednessModel()
+
+    with serving(create_app(load, Limits())) as url:
+        page = open_page(url, expected_complaints=("503",))
+        expect(page.locator("#model-chip")).to_have_text("Model is loading…")
+        give(page, ("a.png", picture()))
+        expect(page.locator(".progress-text")).to_have_text("Waiting for the model to load…")
+        release.set()
+        wait_for(page, 1)
+        expect(page.locator(".verdict")).to_have_text("AI-generated")
+        expect(page.locator("#model-chip")).to_contain_text("Model:")
+
+
+def test_without_a_model_the_page_says_what_to_do(open_page):
+    def load():
+        raise UserError("There is no trained model yet: run `make reproduce` first.")
+
+    with serving(create_app(load, Limits())) as url:
+        page = open_page(url, expected_complaints=("503",))
+        expect(page.locator("#notice")).to_have_text(
+            "There is no trained model yet: run `make reproduce` first."
+        )
+        give(page, ("a.png", picture()))
+        wait_for(page, 1)
+        expect(page.locator(".words .error-text")).to_contain_text("run `make reproduce` first")
+
+
+def test_a_visitor_over_the_rate_is_put_off_and_then_served(open_page):
+    page = open_page(expected_complaints=("429",))
+    refusals = iter([True])
+
+    def answer(route):
+        if next(refusals, False):
+            route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": "too many"})
+        else:
+            route.continue_()
+
+    page.route("**/predict", answer)
+    give(page, ("a.png", picture()))
+    expect(page.locator(".progress-text")).to_have_text("Many pictures this minute: waiting for a turn…")
+    wait_for(page, 1)
+    expect(page.locator(".verdict")).to_have_text("AI-generated")
+
+
+def test_a_broken_connection_is_told(open_page):
+    page = open_page(expected_complaints=("ERR_INTERNET_DISCONNECTED",))
+    expect(page.locator("#model-chip")).to_contain_text("Model:")
+    page.context.set_offline(True)
+    give(page, ("a.png", picture()))
+    wait_for(page, 1)
+    expect(page.locator(".words .error-text")).to_have_text("The connection to the server broke: try again.")
+
+
+# --- for everybody ----------------------------------------------------------------------------------------
+
+
+def test_keyboard_alone(open_page):
+    page = open_page()
+    focused = page.locator(":focus")
+
+    def tab_to(target, limit=12):
+        for _ in range(limit):
+            page.keyboard.press("Tab")
+            if focused.evaluate("(found, wanted) => found === wanted", target.element_handle()):
+                return
+        raise AssertionError("not reached by Tab")
+
+    page.keyboard.press("Tab")
+    expect(focused).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    tab_to(page.locator("#files"), limit=2)
+    ring = page.locator("label.button").evaluate("label => getComputedStyle(label).outlineStyle")
+    assert ring == "solid"  # what has the focus can be seen
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files([as_file("a.png", picture())])
+    wait_for(page, 1)
+    tab_to(page.get_by_role("button", name="Evidence map"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".evidence")).to_be_visible()
+    expect(focused).to_have_attribute("aria-expanded", "true")
+    tab_to(page.get_by_role("button", name="What the file declares"), limit=1)
+    page.keyboard.press("Space")
+    expect(page.locator(".declared")).to_be_visible()
+    tab_to(page.get_by_role("link", name="its card"), limit=1)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(focused).to_have_text("Clear all")
+    page.keyboard.press("Enter")
+    expect(cards(page)).to_have_count(0)
+
+
+def fill(page):
+    """Every state a card can have, everything opened."""
+    give(
+        page, ("a.png", picture(RED)), ("b.png", picture(BLUE)), ("c.png", picture(GREY)), ("d.png", b"words")
+    )
+    give(
+        page,
+        ("a name that goes on and on without any space ".replace(" ", "_") * 4, sign(picture(GREY, "JPEG"))),
+    )
+    wait_for(page, 5)
+    for name in ("Evidence map", "What the file declares"):
+        for button in page.get_by_role("button", name=name).all():
+            button.click()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_cut_off_or_too_small_to_touch(open_page, size):
+    page = open_page(size=size)
+    fill(page)
+    width = SIZES[size][0]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for target in page.locator("button:visible, label.button, #link").all():
+        box = target.bounding_box()
+        assert box["height"] >= 36 and box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_dark_is_dark(open_page):
+    shades = {}
+    for scheme in ("light", "dark"):
+        page = open_page(scheme=scheme)
+        style = page.locator("body").evaluate(
+            "body => [getComputedStyle(body).backgroundColor, getComputedStyle(body).color]"
+        )
+        shades[scheme] = [sum(map(int, re.findall(r"\d+", colour)[:3])) / 3 for colour in style]
+    assert shades["light"][0] > 230 and shades["light"][1] < 50
+    assert shades["dark"][0] < 50 and shades["dark"][1] > 220
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing(open_page, size, scheme):
+    page = open_page(size=size, scheme=scheme)
+    expect(page.locator("#model-chip")).to_contain_text("Model:")
+    assert_accessible(page)
+    fill(page)
+    assert_accessible(page)
+    page.goto(page.url + "card")
+    assert_accessible(page)
+
+
+def assert_accessible(page):
+    report = Axe().run(page)
+    found = {
+        violation["id"]: [node["html"][:120] for node in violation["nodes"]]
+        for violation in report.response["violations"]
+    }
+    assert found == {}
