@@ -14,10 +14,12 @@ import numpy as np
 
 from src.utils.models.bundle import default_bundle_dir
 from src.utils.models.predictor import Predictor
-from src.utils.names import SOURCE_NAMES, model_name
+from src.utils.names import model_name
 from src.utils.settings import Settings, UserError
 
 log = logging.getLogger(__name__)
+
+NO_MODEL = "This server has no model to answer with: its log says why."
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class ModelSlot:
 
     Attributes:
         model: None until it is ready.
-        problem: Why there will be none, in one sentence; empty while there is hope.
+        problem: What visitors are told if there will be none, else empty; the reason is in the log.
         settled: Set once there is a model or a problem.
         turn: Held while a picture is decoded and predicted: one at a time, so memory stays flat.
     """
@@ -112,11 +114,11 @@ class ModelSlot:
             self.model = self._load()
             log.info("Model %s is ready.", self.model.name)
         except UserError as error:
-            self.problem = str(error)
+            self.problem = NO_MODEL
             log.error("No model: %s", error)
-        except Exception as error:
-            self.problem = "The model could not be loaded; the server's log says more."
-            log.exception("No model: %s", type(error).__name__)
+        except Exception:
+            self.problem = NO_MODEL
+            log.exception("No model, for a reason that was not foreseen:")
         self.settled.set()
 
 
@@ -144,14 +146,18 @@ def public_facts(model: Model) -> dict[str, Any]:
     }
 
 
+TRAINED_ON = {
+    "sample": "a small demonstration sample",
+    "kaggle": "the Kaggle dataset “AI vs. Human-Generated Images”",
+    "folder": "its owner's own images",
+}
+
+
 def describe_training(facts: Mapping[str, Any]) -> str:
-    """Say what a model was trained on, in words that fit after "Trained on"."""
-    source = SOURCE_NAMES.get(facts.get("source", ""), "images of unknown origin")
-    words = {"sample": "a small demonstration sample", "folder": "its owner's own images"}
-    words |= {"kaggle": "the Kaggle dataset “AI vs. Human-Generated Images”"}
+    """Say what a model was trained on, in words that fit after "trained on"."""
+    source = TRAINED_ON.get(facts.get("source", ""), "images of unknown origin")
     pictures = facts.get("training", {}).get("pictures")
-    count = f" ({pictures:,} pictures)" if pictures else ""
-    return words.get(facts.get("source", ""), source) + count
+    return f"{source} ({pictures:,} pictures)" if pictures else source
 
 
 def describe_reading(facts: Mapping[str, Any]) -> str:

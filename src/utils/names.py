@@ -92,7 +92,7 @@ def trust_sentence(facts: Mapping[str, Any]) -> str:
     """
     auc = facts.get("metrics", {}).get("test", {}).get("auc")
     measured = (
-        f"On test pictures it never met, its ROC-AUC is {interval_text(auc)} (0.50 is a coin toss)."
+        f"On test pictures it never met, its ROC-AUC is {interval_text(auc)}; a coin toss has 0.50."
         if auc
         else "It has not been measured on pictures it never met."
     )

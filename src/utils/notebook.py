@@ -38,12 +38,12 @@ def run_facts(settings: Settings, *packages: str) -> Markdown:
     return Markdown("  \n".join(lines))
 
 
-def facts_table(facts: Mapping[str, object]) -> pd.DataFrame:
-    """Lay named facts out as a table of two columns."""
-    return pd.DataFrame(
-        {"": [f"{value:,}" if isinstance(value, int) else value for value in facts.values()]},
-        index=list(facts),
-    )
+def facts_table(facts: Mapping[str, object]) -> Markdown:
+    """Lay named facts out as a table of two columns, with long sentences whole."""
+    lines = ["| | |", "| --- | --- |"]
+    for name, value in facts.items():
+        lines.append(f"| {name} | {f'{value:,}' if isinstance(value, int) else value} |")
+    return Markdown("\n".join(lines))
 
 
 def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataFrame:

@@ -351,18 +351,19 @@ def test_pictures_wait_for_a_model_that_is_being_loaded(open_page):
         expect(page.locator("#model-chip")).to_contain_text("Model:")
 
 
-def test_without_a_model_the_page_says_what_to_do(open_page):
+def test_without_a_model_the_page_says_so(open_page):
     def load():
-        raise UserError("There is no trained model yet: run `make reproduce` first.")
+        raise UserError("There is no trained model yet.")
 
     with serving(create_app(load, Limits())) as url:
         page = open_page(url, expected_complaints=("503",))
+        expect(page.locator("#model-chip")).to_have_text("No model")
         expect(page.locator("#notice")).to_have_text(
-            "There is no trained model yet: run `make reproduce` first."
+            "This server has no model to answer with: its log says why."
         )
         give(page, ("a.png", picture()))
         wait_for(page, 1)
-        expect(page.locator(".words .error-text")).to_contain_text("run `make reproduce` first")
+        expect(page.locator(".words .error-text")).to_contain_text("no model to answer with")
 
 
 def test_a_visitor_over_the_rate_is_put_off_and_then_served(open_page):

@@ -197,6 +197,7 @@ def test_credentials_of_anything_are_none(data, kind):
     assert read_credentials(data, kind) is None
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of the damage
 @given(st.integers(0, 4000), st.binary(min_size=1, max_size=40))
 def test_damaged_notes_never_fail(start, noise):
     exif = exif_with({ExifTags.Base.Make: "Canon"}, {ExifTags.Base.UserComment: b"UNICODE\x00ab"})

@@ -419,7 +419,7 @@ def _preview_picture(page: bytes, url: str) -> str | None:
 
 
 def try_links(*links: str) -> dict[str, str]:
-    """Say of each link what `fetch_image` makes of it: the picture's media type, or the refusal's sentence."""
+    """Say of each link what `fetch_image` makes of it: the media type, or the refusal's sentence."""
     answers = {}
     for link in links:
         try:

@@ -19,6 +19,9 @@ from scipy.stats import rankdata
 
 BATCH = 16
 
+ANOTHER_PICTURE = "another picture"
+"""Entry of the check that says how alike unrelated maps are."""
+
 Maps = NDArray[np.float32]
 """float32 [n, h, w], one value for each place of the last convolution; above zero speaks for AI."""
 
@@ -54,17 +57,16 @@ def _explainer(model: keras.Model) -> Callable[[NDArray[np.uint8]], Maps]:
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     behind = layers.index(last_convolution(model)) + 1
 
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
-    def explain(pixels: tf.Tensor) -> tf.Tensor:
-        features = _through(layers[:behind], pixels)
+    def explain(pixels: NDArray[np.uint8]) -> Maps:
+        features = _through(layers[:behind], tf.cast(pixels, tf.float32))
         with tf.GradientTape() as tape:
             tape.watch(features)
             logits = _through(layers[behind:], features)
             log_odds = logits[:, 1] - logits[:, 0]
         weight = tf.reduce_mean(tape.gradient(log_odds, features), axis=(1, 2), keepdims=True)
-        return tf.reduce_sum(weight * features, axis=-1)
+        return tf.reduce_sum(weight * features, axis=-1).numpy()
 
-    return lambda pixels: explain(tf.cast(pixels, tf.float32)).numpy()
+    return explain
 
 
 def _through(layers: list[keras.layers.Layer], tensor: tf.Tensor) -> tf.Tensor:
@@ -93,21 +95,23 @@ def randomised_copy(model: keras.Model, seed: int, from_layer: str | None = None
 
 
 def map_similarity(one: Maps, other: Maps) -> NDArray[np.float64]:
-    """Rank correlation (Spearman) of the places of two maps, picture by picture.
+    """How alike two maps order the places of a picture, whichever side they take.
 
     Args:
         one: Maps, [n, h, w].
         other: Maps of the same pictures.
 
     Returns:
-        −1 to 1, float64 [n]; 1 where both rank all places alike, about 0 for unrelated maps, and 0 where one
-        of them is the same everywhere.
+        Size of the rank correlation (Spearman), float64 [n]: 1 where both order all places alike or exactly
+        the other way round, 0 where one of them is the same everywhere. Random weights flip sides as often as
+        not, so with its sign even the same edges would seem unrelated on average.
     """
     first, second = (
         rankdata(maps.reshape(len(maps), -1), axis=1) - (maps[0].size + 1) / 2 for maps in (one, other)
     )
     lengths = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    return np.divide((first * second).sum(axis=1), lengths, out=np.zeros(len(one)), where=lengths > 0)
+    products = np.abs((first * second).sum(axis=1))
+    return np.divide(products, lengths, out=np.zeros(len(one)), where=lengths > 0)
 
 
 def randomisation_check(
@@ -117,22 +121,16 @@ def randomisation_check(
 
     Args:
         model: The trained network.
-        pixels: uint8 [n, size, size, 3], at least one.
+        pixels: uint8 [n, size, size, 3], at least two.
         seeds: Random networks at each depth, averaged.
 
     Returns:
-        By the deepest layer drawn anew, `map_similarity` with the trained network's maps, float64 [n]; the
-        last entry is a wholly random network.
+        By the deepest layer drawn anew, `map_similarity` with the trained network's maps, float64 [n]; then
+        `ANOTHER_PICTURE`, what the trained maps of two different pictures have in common.
     """
     trained = grad_cam(model, pixels)
-    layers = [layer.name for layer in model.layers if layer.weights][::-1]
-    return {
-        name: np.mean(
-            [
-                map_similarity(trained, grad_cam(randomised_copy(model, seed, name), pixels))
-                for seed in range(seeds)
-            ],
-            axis=0,
-        )
-        for name in layers
-    }
+    similarity = {}
+    for name in [layer.name for layer in model.layers if layer.weights][::-1]:
+        random = [grad_cam(randomised_copy(model, seed, name), pixels) for seed in range(seeds)]
+        similarity[name] = np.mean([map_similarity(trained, maps) for maps in random], axis=0)
+    return similarity | {ANOTHER_PICTURE: map_similarity(trained, np.roll(trained, 1, axis=0))}

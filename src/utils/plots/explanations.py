@@ -15,6 +15,7 @@ from src.utils.plots.galleries import PictureRow, picture_rows
 from src.utils.plots.style import (
     AI,
     CLASS_COLOURS,
+    FAINT,
     HUMAN,
     INK,
     QUIET,
@@ -103,12 +104,13 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
     """Draw how alike maps stay while weights are drawn anew, layer by layer from the output down.
 
     Args:
-        similarity: By the deepest layer drawn anew, a rank correlation a picture.
+        similarity: By the deepest layer drawn anew, the size of a rank correlation a picture; last, what the
+            maps of different pictures have in common.
         note: Which data.
-        title: Title; the last layer's mean if not given.
+        title: Title; what a wholly random network keeps if not given.
     """
     values = [np.asarray(one, dtype=float) for one in similarity.values()]
-    figure = new_figure(title or _similarity_title(values[-1]), note)
+    figure = new_figure(title or _similarity_title(*values[-2:]), note)
     axes = figure.subplots()
     jitter = np.random.default_rng(0)
     for place, one in enumerate(values):
@@ -124,14 +126,14 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
             va="center",
             fontsize=TEXT_SIZE,
         )
-    axes.axhline(1, color=QUIET, linewidth=1.5, linestyle="--")
-    axes.axhline(0, color=QUIET, linewidth=1.5)
+    axes.axhline(values[-1].mean(), color=QUIET, linewidth=1.5, linestyle="--")
+    axes.axvline(len(values) - 1.5, color=FAINT, linewidth=2)
     axes.set_xticks(range(len(values)), [_readable(name) for name in similarity])
     axes.set(
         xlim=(-0.5, len(values) - 0.3),
-        ylim=(-1.05, 1.08),
-        xlabel="Weights drawn anew from the output down to …",
-        ylabel="Rank correlation with the trained map",
+        ylim=(-0.02, 1.05),
+        xlabel="Weights drawn anew, from the output down to this layer",
+        ylabel="Likeness to the trained map",
     )
     light_grid(axes)
     return figure
@@ -234,10 +236,11 @@ def _readable(layer: str) -> str:
     return layer.replace("2d_", " ").replace("_", " ")
 
 
-def _similarity_title(last: NDArray[np.float64]) -> str:
-    if last.mean() < 0.5:
-        return f"The maps depend on what was learnt: random weights keep {last.mean():.2f} of their order"
-    return f"The maps hardly depend on what was learnt: random weights keep {last.mean():.2f} of their order"
+def _similarity_title(random: NDArray[np.float64], unrelated: NDArray[np.float64]) -> str:
+    kept, chance = random.mean(), unrelated.mean()
+    if kept < (1 + chance) / 2:
+        return f"The maps depend on what was learnt: random weights keep {kept:.2f}, chance is {chance:.2f}"
+    return f"The maps hardly depend on what was learnt: random weights keep {kept:.2f} of 1"
 
 
 def _curves_title(curves: Mapping[str, pd.DataFrame]) -> str:
