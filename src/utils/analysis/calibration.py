@@ -188,13 +188,12 @@ def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | N
     """The shares called AI at every threshold where one of them changes, for `threshold_plot`.
 
     Returns:
-        `threshold`, from 0 to just above the highest probability; `accused`, of human-made pictures, and
-        `caught`, of AI-generated ones; NaN for a class without pictures.
+        `threshold`, from the lowest probability to just above the highest; `accused`, of human-made pictures,
+        and `caught`, of AI-generated ones; NaN for a class without pictures.
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
-    highest = probability.max(initial=0)
-    threshold = np.unique([0.0, *probability, np.nextafter(highest, np.inf)])
+    threshold = np.unique([*probability, np.nextafter(probability.max(initial=0), np.inf)])
     columns = {"threshold": threshold}
     for one, name in enumerate(("accused", "caught")):
         mine = probability[label == one]

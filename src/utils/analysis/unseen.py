@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 
-from src.utils.analysis.bootstrap import MIN_GROUPS, RESAMPLES, bootstrap
+from src.utils.analysis.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.metrics import ranking_statistic
-from src.utils.analysis.probes import fit_probe, grouped_folds, probe_scores
+from src.utils.analysis.probes import Fold, fit_probe, grouped_folds, probe_scores
 from src.utils.names import interval_text, percent
 from src.utils.settings import CLASS_NAMES
 
@@ -19,12 +20,19 @@ LEAST_GROUPS = 5
 
 NOT_KNOWN = "not known"
 
+ALL_IN_TURN = "each of these in turn"
+"""The row of a leave-one-out table that averages over the makers above it."""
+
 HOLDOUT_COLUMNS = (
     "maker",
     "groups",
     "pictures",
     *(f"{part}{end}" for part in ("met", "left_out", "drop") for end in ("", "_low", "_high")),
 )
+
+
+Ranked = tuple[NDArray[np.intp], Statistic, Statistic]
+"""Rows, and the ranking of them by the probe that met others of the maker and by the one that did not."""
 
 
 def maker_of(pictures: pd.DataFrame) -> pd.Series:
@@ -127,8 +135,9 @@ def leave_one_out(
 
     Returns:
         A row a maker, the largest drop first, columns `HOLDOUT_COLUMNS`: AUCs (means over the folds that hold
-        the maker) when others of its pictures were `met` and when it was `left_out`, and their difference.
-        No rows with fewer than two makers, or fewer groups of a class than folds.
+        the maker) when others of its pictures were `met` and when it was `left_out`, and their difference; of
+        several makers last a row `ALL_IN_TURN`, their mean, over more groups. No rows with fewer than two
+        makers, or fewer groups of a class than folds.
     """
     features, maker = np.asarray(features), np.asarray(maker)
     label, group = pictures["label"].to_numpy(dtype=int), pictures["group"].to_numpy()
@@ -137,25 +146,24 @@ def leave_one_out(
     names = _makers_of_size(maker[label == side], group[label == side], least_groups)
     if not folds or len(set(maker[label == side])) < 2:
         names = pd.Series(dtype=int)
-    met = {number: fit_probe(features[fit], label[fit], weight[fit]) for number, (fit, _) in enumerate(folds)}
-    rows = []
-    for name, groups in names.items():
+    probes = [fit_probe(features[fit], label[fit], weight[fit]) for fit, _ in folds]
+    ranked: dict[str, list[Ranked]] = {}
+    for name in names.index:
         mine = (label == side) & (maker == name)
-        pairs = []
-        for number, (fit, score) in enumerate(folds):
-            ranked = score[(label[score] != side) | mine[score]]
-            if not mine[ranked].any():
-                continue
-            others = fit[~mine[fit]]
-            left_out = fit_probe(features[others], label[others], weight[others])
-            pairs.append((ranked, *(probe_scores(one, features[ranked]) for one in (met[number], left_out))))
-        entries = _compare(pairs, label, group, weight, mine, resamples, seed)
-        rows.append(
-            {"maker": name, "groups": int(groups), "pictures": int(mine.sum())}
-            | {key: value for part, entry in entries.items() for key, value in _columns(part, entry).items()}
-        )
+        ranked[name] = list(_rank_twice(features, label, weight, folds, probes, mine, side))
+    sets = {name: [name] for name in ranked} | ({ALL_IN_TURN: list(ranked)} if len(ranked) > 1 else {})
+    rows = []
+    for name, members in sets.items():
+        mine = (label == side) & np.isin(maker, members)
+        counts = {"maker": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
+        entries = _compare([ranked[one] for one in members], label, group, weight, resamples, seed)
+        for part, entry in entries.items():
+            counts |= _columns(part, entry)
+        rows.append(counts)
     table = pd.DataFrame(rows, columns=list(HOLDOUT_COLUMNS))
-    return table.sort_values("drop", ascending=False, ignore_index=True)
+    together = table["maker"] == ALL_IN_TURN
+    single = table[~together].sort_values("drop", ascending=False)
+    return pd.concat([single, table[together]], ignore_index=True)
 
 
 def readable_holdout(table: pd.DataFrame, maker: str = "left out") -> pd.DataFrame:
@@ -236,27 +244,45 @@ def _makers_of_size(maker: NDArray, group: NDArray, least: int) -> pd.Series:
     return groups[(groups >= least) & ~groups.index.isin(["", NOT_KNOWN])]
 
 
+def _rank_twice(
+    features: NDArray,
+    label: NDArray,
+    weight: NDArray,
+    folds: Sequence[Fold],
+    probes: Sequence[Pipeline],
+    mine: NDArray[np.bool_],
+    side: int,
+) -> Iterator[Ranked]:
+    """Rank a maker's pictures in each fold by the fold's probe, and by one that met none of the maker's."""
+    for (fit, score), probe in zip(folds, probes, strict=True):
+        rows = score[(label[score] != side) | mine[score]]
+        if not mine[rows].any():
+            continue
+        others = fit[~mine[fit]]
+        without = fit_probe(features[others], label[others], weight[others])
+        both = (ranking_statistic(label[rows], probe_scores(one, features[rows])) for one in (probe, without))
+        yield rows, *both
+
+
 def _compare(
-    pairs: Sequence[tuple[NDArray[np.intp], NDArray, NDArray]],
+    ranked: Sequence[Sequence[Ranked]],
     label: NDArray,
     group: NDArray,
     weight: NDArray,
-    mine: NDArray[np.bool_],
     resamples: int,
     seed: int,
 ) -> dict[str, dict[str, float | None]]:
-    """AUCs with their difference, from rows ranked by both probes, fold by fold."""
-    ranked = [
-        (rows, ranking_statistic(label[rows], met), ranking_statistic(label[rows], left_out))
-        for rows, met, left_out in pairs
-    ]
-    involved = np.unique(np.concatenate([rows for rows, _, _ in pairs]))
+    """AUCs by both probes with their difference: means over folds, then over makers."""
+    involved = np.unique(np.concatenate([rows for parts in ranked for rows, _, _ in parts]))
 
     def statistic(row_weight: NDArray[np.float64]) -> dict[str, float]:
         spread = np.zeros(len(label))
         spread[involved] = row_weight
         met, left_out = (
-            _mean_of_defined([one[which](spread[one[0]])["auc"] for one in ranked]) for which in (1, 2)
+            _mean_of_defined(
+                [_mean_of_defined([one[which](spread[one[0]])["auc"] for one in parts]) for parts in ranked]
+            )
+            for which in (1, 2)
         )
         return {"met": met, "left_out": left_out, "drop": met - left_out}
 

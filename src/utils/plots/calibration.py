@@ -56,7 +56,9 @@ def reliability_plot(
         percent_axis(axes.xaxis)
         percent_axis(axes.yaxis)
         light_grid(axes, "both")
-        axes.legend(loc="upper left", fontsize=SMALL_SIZE, handletextpad=0.2, borderaxespad=0.1)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=SMALL_SIZE + 1, handletextpad=0.2
+        )
     panels[0].set_ylabel("Share that is AI-generated")
     return figure
 
@@ -132,8 +134,7 @@ def _reliability_title(errors: Mapping[str, Mapping[str, Mapping[str, float | No
     before, after = (both[when]["value"] for when in ("before", "after"))
     if before is None or after is None:
         return "What was said against what was true"
-    change = "brings down" if after < before else "does not bring down"
-    return f"A temperature {change} the calibration error of {model_name(model)}: {before:.2f} to {after:.2f}"
+    return f"{model_name(model)}: calibration error {before:.2f}, after a temperature {after:.2f}"
 
 
 def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: str) -> str:

@@ -23,6 +23,7 @@ from src.utils.plots.style import (
     TEXT_SIZE,
     light_grid,
     new_figure,
+    on_white,
 )
 
 EVIDENCE = LinearSegmentedColormap.from_list("evidence", [HUMAN, "#FFFFFF", AI])
@@ -125,6 +126,7 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
             textcoords="offset points",
             va="center",
             fontsize=TEXT_SIZE,
+            **on_white(),
         )
     axes.axhline(values[-1].mean(), color=QUIET, linewidth=1.5, linestyle="--")
     axes.axvline(len(values) - 1.5, color=FAINT, linewidth=2)
@@ -164,8 +166,8 @@ def spectrum_grid(
         for axes in row:
             axes.set(xticks=[-0.5, 0, 0.5], yticks=[])
             axes.tick_params(labelsize=SMALL_SIZE)
-        figure.colorbar(level, ax=row[1], label="dB", shrink=0.9)
-        figure.colorbar(difference, ax=row[2], label="dB", shrink=0.9)
+    figure.colorbar(level, ax=grid[:, 1].tolist(), label="dB", shrink=0.7)
+    figure.colorbar(difference, ax=grid[:, 2].tolist(), label="dB", shrink=0.7)
     for axes, name, colour in zip(
         grid[0], ("Human-made", "AI-generated", "AI minus human-made"), (*CLASS_COLOURS, INK), strict=True
     ):

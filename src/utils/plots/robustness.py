@@ -10,7 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from src.utils.names import interval_text, model_name
-from src.utils.plots.style import INK, QUIET, SMALL_SIZE, TEXT_SIZE, light_grid, model_colour, new_figure
+from src.utils.plots.style import (
+    INK,
+    QUIET,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    light_grid,
+    model_colour,
+    new_figure,
+    on_white,
+)
 
 COLUMNS = 4
 """Panels side by side."""
@@ -48,6 +57,8 @@ def robustness_curves(
         axes.tick_params(axis="x", labelsize=SMALL_SIZE)
         axes.set_title(axes_names[kind], fontsize=TEXT_SIZE)
         light_grid(axes)
+    seen = np.concatenate([table["auc"] for models in tables.values() for table in models.values()])
+    panels[0].set_ylim(min(0.4, np.nanmin(seen) - 0.05), max(0.8, np.nanmax(seen) + 0.05))
     for axes in panels[::COLUMNS]:
         axes.set_ylabel("ROC-AUC")
     _explain(panels[len(tables)], {model for models in tables.values() for model in models})
@@ -72,7 +83,8 @@ def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figu
     for row in rows.itertuples():
         place += 0.0 if previous is None else 1.0 if row.set == previous else 1.7
         if row.set != previous:
-            axes.text(0.0, place - 0.62, row.set, transform=axes.get_yaxis_transform(), fontweight="bold")
+            where = axes.get_yaxis_transform()
+            axes.text(0.0, place - 0.62, row.set, transform=where, fontweight="bold", **on_white())
         previous = row.set
         colour = model_colour(row.model) if row.model else INK
         axes.plot([row.low, row.high], [place, place], color=colour, linewidth=5, solid_capstyle="butt")
@@ -115,4 +127,4 @@ def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_nam
         for row in table.iloc[1:].itertuples()
     ]
     loss, model, kind, level = max(losses)
-    return f"The largest loss: {model_name(model)} gives up {loss:.2f} of ROC-AUC at {kind} {level:g}"
+    return f"The largest loss of ROC-AUC is {loss:.2f}: {model_name(model)}, {kind} {level:g}"

@@ -15,9 +15,9 @@ from src.utils.plots.style import (
     SMALL_SIZE,
     light_grid,
     new_figure,
+    on_white,
     percent_axis,
 )
-from src.utils.settings import CLASS_NAMES
 
 
 def maker_plot(
@@ -44,7 +44,7 @@ def maker_plot(
         mine = table[table["label"] == label].sort_values(["called_ai", "maker"], ignore_index=True)
         _draw_makers(axes, mine, CLASS_COLOURS[label])
         axes.axvline(overall[label], color=CLASS_COLOURS[label], linewidth=1.5, linestyle=":")
-        axes.set_title(f"{name} ({CLASS_NAMES[label]})", color=CLASS_COLOURS[label], fontweight="bold")
+        axes.set_title(name, color=CLASS_COLOURS[label], fontweight="bold")
     return figure
 
 
@@ -52,13 +52,13 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     """Draw the AUC of each maker with others of its pictures in training, and with none.
 
     Args:
-        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`.
+        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; drawn from above.
         note: Which data.
         title: Title; the largest drop if not given.
     """
     figure = new_figure(title or _holdout_title(table), note)
     axes = figure.subplots()
-    table = table.sort_values("drop", ignore_index=True)
+    table = table.iloc[::-1].reset_index(drop=True)
     for row in table.itertuples():
         place = row.Index
         axes.plot([row.left_out_low, row.left_out_high], [place] * 2, color=INK, alpha=0.25, linewidth=9)
@@ -97,9 +97,9 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
             solid_capstyle="butt",
         )
         axes.plot(row.called_ai, row.Index, "o", color=colour, markersize=13)
-        inside = row.called_ai > 0.8
+        inside = row.called_ai > 0.6
         axes.annotate(
-            f"{row.pictures} of {row.groups}",
+            f"{row.pictures} from {row.groups} original{'' if row.groups == 1 else 's'}",
             (row.called_ai, row.Index),
             (-14 if inside else 14, 0),
             textcoords="offset points",
@@ -107,6 +107,7 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
             ha="right" if inside else "left",
             fontsize=SMALL_SIZE,
             color=QUIET,
+            **on_white(),
         )
     axes.set(
         yticks=range(len(table)),
