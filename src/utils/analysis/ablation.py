@@ -22,7 +22,7 @@ TABLE_COLUMNS = (
 )
 
 Scores = Sequence[NDArray[np.float64]]
-"""A candidate's log-odds for each fold's left-out rows."""
+"""A candidate's log-odds for each fold's left-out rows, float64 [treatments, m] each."""
 
 
 def score_candidates(candidates: Sequence[Candidate], folds: Sequence[Fold]) -> dict[str, list[NDArray]]:
@@ -32,11 +32,7 @@ def score_candidates(candidates: Sequence[Candidate], folds: Sequence[Fold]) -> 
 
 def source_matrix(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores) -> pd.DataFrame:
     """AUC of every left-out pair of sources: a row a generated source, a column a human-made one."""
-    weight = group_weights(images)
-    values = [
-        measure(weight[fold.score])["auc"]
-        for fold, measure in zip(folds, _measures(images, folds, scores), strict=True)
-    ]
+    values = _aucs(images, folds, scores, np.arange(len(images)))(group_weights(images))
     pairs = pd.DataFrame(
         {"ai": [one.ai for one in folds], "human": [one.human for one in folds], "auc": values}
     )
@@ -128,19 +124,21 @@ def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _measures(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores) -> list[Statistic]:
-    label = images["label"].to_numpy(int)
-    return [ranking_statistic(label[fold.score], odds) for fold, odds in zip(folds, scores, strict=True)]
-
-
 def _aucs(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores, used: NDArray[np.intp]):
     """A function from the weights of the rows `used` to the AUC of each fold; NaN without both classes."""
-    measures = _measures(images, folds, scores)
+    label = images["label"].to_numpy(int)
+    measures = [
+        (ranking_statistic(np.tile(label[fold.score], len(odds)), odds.ravel()), len(odds))
+        for fold, odds in zip(folds, scores, strict=True)
+    ]
     places = [np.searchsorted(used, fold.score) for fold in folds]
 
     def aucs(weight: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array(
-            [measure(weight[place])["auc"] for measure, place in zip(measures, places, strict=True)]
+            [
+                measure(np.tile(weight[place], treatments))["auc"]
+                for (measure, treatments), place in zip(measures, places, strict=True)
+            ]
         )
 
     return aucs

@@ -72,7 +72,7 @@ def _collect(
 
 def _read(path: Path) -> dict[str, dict]:
     try:
-        table = pd.read_csv(path, dtype={KEY: str}, index_col=KEY, float_precision="round_trip")
+        table = pd.read_csv(path, dtype={KEY: str}, index_col=KEY)
     except (OSError, ValueError):
         return {}
     return table.to_dict("index")

@@ -11,43 +11,34 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from src.utils.analysis.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.metrics import ranking_statistic
+from src.utils.models.encoder_runtime import EMBEDDING, Head
+from src.utils.models.heads import fit_head
 
 FOLDS = 5
-
-STRENGTH = 0.01
-"""scikit-learn's `C`: strong regularisation, since there are as many features as pictures."""
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows to fit on and rows to score."""
 
 
-def fit_probe(features: ArrayLike, label: ArrayLike, weight: ArrayLike) -> Pipeline:
-    """Fit logistic regression on standardised features, both classes with the same total weight.
+def fit_probe(features: ArrayLike, label: ArrayLike, weight: ArrayLike) -> Head:
+    """Fit the plain linear probe: one regularised logistic regression, the classes with the same weight.
 
     Args:
         features: float [n, d].
         label: Classes, [n].
         weight: Weights, [n].
     """
-    label, weight = np.asarray(label), np.asarray(weight, dtype=float)
-    share = {one: weight[label == one].sum() for one in (0, 1)}
-    balanced = weight / np.where(label == 1, share[1], share[0]) * weight.sum() / 2
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))
-    with threadpool_limits(1):
-        return probe.fit(features, label, logisticregression__sample_weight=balanced)
+    label, weight = np.asarray(label, dtype=int), np.asarray(weight, dtype=float)
+    return fit_head([{EMBEDDING: np.asarray(features)}], label, weight, (EMBEDDING,))
 
 
-def probe_scores(probe: Pipeline, features: ArrayLike) -> NDArray[np.float64]:
-    """Log-odds of class 1, float64 [n]."""
-    return probe.decision_function(features)
+def probe_scores(probe: Head, features: ArrayLike) -> NDArray[np.float64]:
+    """Log-odds of class 1 up to a factor, float64 [n]."""
+    return np.asarray(probe.log_odds({EMBEDDING: np.asarray(features)}), dtype=float)
 
 
 def grouped_folds(label: ArrayLike, group: ArrayLike, seed: int = 0) -> list[Fold]:

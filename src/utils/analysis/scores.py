@@ -25,6 +25,8 @@ from src.utils.data.decode import open_image
 from src.utils.data.parallel import map_ahead
 from src.utils.files import hash_bytes, hash_file
 from src.utils.models.bundle import FACTS_FILE, HISTORY_FILE, Bundle
+from src.utils.models.encoder_runtime import WHOLE, EncoderRuntime
+from src.utils.models.encoders import encode_pictures
 from src.utils.models.predictor import BATCH_SIZE, Predictor
 from src.utils.names import MODEL_NAMES
 
@@ -90,6 +92,34 @@ def score_pictures(
     path = memory / model_key(predictor.bundle) / f"{name}.csv"
     table = compute_once(path, contents, compute, f"{predictor.bundle.name}: {name}", progress)
     return table["log_odds"].to_numpy(np.float64) if len(table) else np.empty(0)
+
+
+def score_as_they_are(
+    predictor: Predictor,
+    pictures: pd.DataFrame,
+    raw_dir: Path,
+    memory: Path,
+    features: Path,
+    progress: bool = True,
+) -> NDArray[np.float64]:
+    """Score unchanged pictures; a head on a frozen encoder reads the features that are kept already.
+
+    Args:
+        predictor: The model.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        memory: As for `score_pictures`.
+        features: Folder of the encoder's features.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What `score_pictures` gives, float64 [n].
+    """
+    runtime = predictor.runtime
+    if not isinstance(runtime, EncoderRuntime) or runtime.head.crops != WHOLE:
+        return score_pictures(predictor, pictures, raw_dir, memory, progress=progress)
+    encoded = encode_pictures(runtime.encoder, pictures, raw_dir, features, "whole", progress)
+    return np.asarray(runtime.head.log_odds(encoded), dtype=float)
 
 
 def model_key(bundle: Bundle) -> str:

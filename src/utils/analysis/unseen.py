@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import Pipeline
 
 from src.utils.analysis.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.metrics import ranking_statistic
 from src.utils.analysis.probes import Fold, fit_probe, grouped_folds, probe_scores
+from src.utils.models.encoder_runtime import Head
 from src.utils.names import interval_text, percent
 from src.utils.settings import CLASS_NAMES
 
@@ -249,7 +249,7 @@ def _rank_twice(
     label: NDArray,
     weight: NDArray,
     folds: Sequence[Fold],
-    probes: Sequence[Pipeline],
+    probes: Sequence[Head],
     mine: NDArray[np.bool_],
     side: int,
 ) -> Iterator[Ranked]:

@@ -1,10 +1,10 @@
-"""The improved model as a bundle: a head, the encoder it was fitted on beside it, and their record."""
+"""The improved model: the designs it is chosen from, and how the chosen one is fitted and kept."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,10 +14,110 @@ import pandas as pd
 
 from src.utils.data.split import group_weights
 from src.utils.models.bundle import Bundle, choose_default, save_bundle
-from src.utils.models.encoder_runtime import ENCODER_FILE, HEAD_FILE, Encoder, Features, Head
+from src.utils.models.encoder_runtime import (
+    BLOCKS,
+    CLASS_BLOCKS,
+    EMBEDDING,
+    ENCODER_FILE,
+    HEAD_FILE,
+    PATCH_BLOCK,
+    Encoder,
+    Features,
+    Head,
+)
 from src.utils.models.encoders import CLIP_SOURCE, READ_SIZE
 from src.utils.models.heads import balance, calibrate, fit_head, take
+from src.utils.models.selection import Candidate, combined_candidate, head_candidate
 from src.utils.settings import Settings
+
+
+@dataclass(frozen=True)
+class Design:
+    """A head that was considered.
+
+    Attributes:
+        name: Short name.
+        part: What it adds or leaves out, for people.
+        blocks: What the head reads.
+        fit_views: Keys of `encoders.VIEWS` that it is fitted on.
+        crops: Whether a random crop's answer is averaged with the whole picture's.
+    """
+
+    name: str
+    part: str
+    blocks: tuple[str, ...]
+    fit_views: tuple[str, ...] = ("whole",)
+    crops: bool = False
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it can be kept: it must show where it looked, in one encoding a picture."""
+        return PATCH_BLOCK in self.blocks and not self.crops
+
+
+_DAMAGED = ("whole", "damaged")
+_LAYERS = (*CLASS_BLOCKS, PATCH_BLOCK)
+
+PROBE = Design("embedding", "plain linear probe (UnivFD): the final embedding", (EMBEDDING,))
+"""`linear_probe` in the metrics."""
+
+DESIGNS = (
+    PROBE,
+    Design("embedding, damaged", "the same, also fitted on damaged copies", (EMBEDDING,), _DAMAGED),
+    Design(
+        "patches", "mean patch token of layer 8 alone: texture more than subject", (PATCH_BLOCK,), _DAMAGED
+    ),
+    Design("layers", "class tokens of layers 8 to 12, a regression each, averaged", CLASS_BLOCKS, _DAMAGED),
+    Design("layers + patches", "both of these", _LAYERS, _DAMAGED),
+    Design("layers + patches, clean", "the same, fitted without damaged copies", _LAYERS),
+    Design("all blocks", "layers, patches and embedding", BLOCKS, _DAMAGED),
+    Design("all blocks, clean", "the same, fitted without damaged copies", BLOCKS),
+    Design("all blocks, crops in training", "a crop at native resolution too", BLOCKS, (*_DAMAGED, "crop")),
+    Design(
+        "all blocks, crops at prediction", "whole picture and a native crop, averaged", BLOCKS, _DAMAGED, True
+    ),
+)
+"""Heads on the CLIP encoder, from plain to full."""
+
+
+def design_candidate(design: Design, images: pd.DataFrame, views: Mapping[str, Features]) -> Candidate:
+    """Make a design ready for cross-validation; what is left out arrives as it is, and damaged.
+
+    Args:
+        design: The design.
+        images: Rows of the manifest, as many as every view has.
+        views: Features by name: `whole`, `damaged`, `crop`.
+    """
+    extra = [views["crop"]] if design.crops else []
+    treatments = [[views["whole"], *extra], [views["damaged"], *extra]]
+    fit_views = [views[name] for name in design.fit_views]
+    return head_candidate(
+        design.name, design.part, images, fit_views, treatments, design.blocks, design.eligible
+    )
+
+
+def other_candidates(
+    images: pd.DataFrame, grain: Sequence[np.ndarray], lite0: Sequence[np.ndarray], partner: Candidate
+) -> list[Candidate]:
+    """Detectors of another kind, alone and averaged with a head on the encoder.
+
+    Args:
+        images: Rows of the manifest.
+        grain: `encoders.grain_features` of the pictures as they are, and damaged.
+        lite0: `encoders.lite0_features` likewise.
+        partner: What they are averaged with.
+    """
+    kinds = {
+        "grain": ("residual, spectrum and neighbouring pixels", grain),
+        "EfficientNet-Lite0": ("ImageNet features, frozen", lite0),
+    }
+    candidates = []
+    for name, (part, numbers) in kinds.items():
+        views = [{name: one} for one in numbers]
+        alone = head_candidate(name, part, images, views, [[view] for view in views], (name,))
+        both = combined_candidate(f"{partner.name} + {name}", "the two averaged", [partner, alone])
+        candidates += [alone, both]
+    return candidates
 
 
 @dataclass(frozen=True)
@@ -44,23 +144,23 @@ class EncoderModel:
             shutil.copy2(self.encoder.path, target)
 
 
-def fit_best(
-    encoder: Encoder, images: pd.DataFrame, views: list[Features], blocks: tuple[str, ...], seed: int
+def fit_design(
+    design: Design, encoder: Encoder, images: pd.DataFrame, views: Mapping[str, Features], seed: int
 ) -> Head:
-    """Fit and calibrate the head on the training split alone; validation stays for the temperature.
+    """Fit and calibrate a design on the training split alone; validation stays for the temperature.
 
     Args:
+        design: The design.
         encoder: The encoder behind the features.
         images: Rows of the manifest, as many as every view has.
-        views: Features to fit on, what predictions are made from first.
-        blocks: What the head reads.
+        views: Features by name.
         seed: Seed of the folds that calibrate.
     """
     rows = np.flatnonzero(images["split"] == "train")
     label, group = images["label"].to_numpy(int)[rows], images["group"].to_numpy()[rows]
     weight = group_weights(images)[rows]
-    parts = [take(view, rows) for view in views]
-    head = fit_head(parts, label, weight, blocks, encoder.sha256)
+    parts = [take(views[name], rows) for name in design.fit_views]
+    head = fit_head(parts, label, weight, design.blocks, encoder.sha256)
     return calibrate(head, parts, label, group, weight, seed)
 
 
@@ -77,8 +177,8 @@ def save_best(
     Args:
         settings: Says where.
         encoder: The encoder.
-        head: From `fit_best`.
-        images: Rows of the manifest.
+        head: From `fit_design`.
+        images: Rows of the manifest, as many as `whole` has.
         whole: Features of the whole pictures, for the validation metrics.
         facts: More entries of bundle.json.
     """

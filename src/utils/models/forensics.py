@@ -45,13 +45,8 @@ def forensic_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.stack([_describe(picture) for picture in pixels]).astype(np.float32)
 
 
-def middle_view(image: Image.Image, rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
-    """Cut the middle `SIDE` × `SIDE` out of a picture; a smaller one is continued by its mirror image.
-
-    Args:
-        image: RGB picture.
-        rng: Not used; every view takes one.
-    """
+def middle_view(image: Image.Image) -> NDArray[np.uint8]:
+    """Cut the middle `SIDE` × `SIDE` out of an RGB picture; a smaller one goes on as its mirror image."""
     pixels = np.asarray(image)
     short = [max(SIDE - side, 0) for side in pixels.shape[:2]]
     pixels = np.pad(pixels, [(0, short[0]), (0, short[1]), (0, 0)], mode="symmetric")

@@ -2,8 +2,9 @@
 
 Grouped cross-validation leaves out two sources at a time, one of generated and one of human-made pictures: a
 generator family, a photographer's collection, a theme's photographs. A fold's model has met neither, as it
-will have met neither of the pictures people bring. Only the training and validation splits are ever looked
-at: everything else is dropped before anything is fitted.
+will have met neither of the pictures people bring. What is left out is scored as it is and damaged, and all
+of it is ranked together, for people bring pictures with any past. Only the training and validation splits
+are ever looked at: everything else is dropped before anything is fitted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ OTHERS = "others"
 FOLDS = 5
 
 FitAndScore = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Rows to fit on, rows to score → log-odds of AI for the latter, float64 [m]."""
+"""Rows to fit on, rows to score → log-odds of AI for the latter, float64 [treatments, m]."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class Candidate:
 
 
 def held_out_scores(candidate: Candidate, folds: Sequence[Fold]) -> list[np.ndarray]:
-    """Log-odds of each fold's left-out rows."""
-    return [np.asarray(candidate.fit_and_score(fold.fit, fold.score), float) for fold in folds]
+    """Log-odds of each fold's left-out rows under every treatment, float64 [treatments, m] each."""
+    return [np.atleast_2d(candidate.fit_and_score(fold.fit, fold.score)) for fold in folds]
 
 
 def head_candidate(
@@ -122,8 +123,8 @@ def head_candidate(
     part: str,
     images: pd.DataFrame,
     views: Sequence[Features],
+    treatments: Sequence[Sequence[Features]],
     blocks: Sequence[str],
-    score_views: Sequence[Features] | None = None,
     eligible: bool = False,
 ) -> Candidate:
     """A linear head on some blocks.
@@ -133,26 +134,25 @@ def head_candidate(
         part: What it adds or leaves out.
         images: Rows of the manifest, as many as every view has.
         views: Features to fit on, one row a picture each.
+        treatments: For each way a left-out picture may arrive, its views; a picture's log-odds are the mean
+            over them.
         blocks: What the head reads.
-        score_views: Features to score, averaged in log-odds; the first of `views` if not given.
         eligible: Whether it can become the model that is kept.
     """
     label, weight = images["label"].to_numpy(int), group_weights(images)
-    scored = score_views or views[:1]
 
     def fit_and_score(fit: np.ndarray, score: np.ndarray) -> np.ndarray:
         head = fit_head([take(view, fit) for view in views], label[fit], weight[fit], blocks)
-        return np.mean([head.log_odds(take(view, score)) for view in scored], axis=0)
+        odds = [[head.log_odds(take(view, score)) for view in treatment] for treatment in treatments]
+        return np.array([np.mean(one, axis=0) for one in odds])
 
     return Candidate(name, part, fit_and_score, eligible)
 
 
 def combined_candidate(name: str, part: str, parts: Sequence[Candidate], eligible: bool = False) -> Candidate:
-    """The average of several candidates' log-odds, each divided by its spread over its fitting rows."""
+    """The mean of several candidates' log-odds, which have about unit spread where they were fitted."""
 
     def fit_and_score(fit: np.ndarray, score: np.ndarray) -> np.ndarray:
-        rows = np.concatenate([fit, score])
-        odds = [one.fit_and_score(fit, rows) for one in parts]
-        return np.mean([one[len(fit) :] / max(one[: len(fit)].std(), 1e-9) for one in odds], axis=0)
+        return np.mean([one.fit_and_score(fit, score) for one in parts], axis=0)
 
     return Candidate(name, part, fit_and_score, eligible)

@@ -52,7 +52,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     """Draw the AUC of each maker with others of its pictures in training, and with none.
 
     Args:
-        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; drawn from above.
+        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; from above.
         note: Which data.
         title: Title; the largest drop if not given.
     """
