@@ -3,6 +3,7 @@
 # usage: sh scripts/setup.sh ENV_FOLDER
 set -eu
 env=$1
+export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 

@@ -107,7 +107,8 @@ def test_imports_go_one_way(path):
 
 
 def test_no_cycle_between_modules():
-    graph = {path: imported_modules(path.read_text(), PROJECT_ROOT) - {path} for path in MODULES}
+    packages = {path for path in MODULES if path.name == "__init__.py"}  # reached by importing what they hold
+    graph = {path: imported_modules(path.read_text(), PROJECT_ROOT) - {path} - packages for path in MODULES}
     done, trail = set(), []
 
     def visit(path):

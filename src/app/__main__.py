@@ -12,7 +12,8 @@ from gunicorn.arbiter import Arbiter
 
 from src.app import create_app
 from src.app.limits import Limits
-from src.app.model import chosen_folder
+from src.app.model import BundleModel, chosen_folder
+from src.utils.predict import quiet_start
 from src.utils.settings import UserError
 
 
@@ -28,8 +29,13 @@ class _Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self):
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
-        return create_app()
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        return create_app(_load_quietly)
+
+
+def _load_quietly() -> BundleModel:
+    with quiet_start():
+        return BundleModel.load(chosen_folder())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from src.utils.analysis.labels import (
     LABEL_COLUMNS,
     MEANINGS_FILE,
     adjust,
+    category_side,
     choose_pictures,
     class_weights,
     confidence_table,
@@ -172,6 +173,16 @@ def test_pictures_shown_are_of_different_groups_and_span_the_confidence() -> Non
     assert spread_pictures(pictures.head(0), 3) == [] and spread_pictures(pictures.head(1), 3) == [0]
     shuffled = pictures.set_index(pd.Index([9, 3, 7, 1, 0, 5, 4]))
     assert spread_pictures(shuffled, 3) == [1, 5, 3]
+
+
+def test_a_categorys_slide_gets_its_numbers_and_pictures(tmp_path: Path) -> None:
+    rows = write_pictures(tmp_path).assign(predict_1=["wig", "alp", "wig"], conf_1=[0.25, 0.9, 0.75])
+    rows["group"] = list("abc")
+    confidence, groups, shown, pictures = category_side(rows, "wig", 0, tmp_path, 8)
+    assert confidence.tolist() == [0.25, 0.75] and groups == 2 and shown == [1, 0]
+    assert [picture.shape for picture in pictures] == [(16, 16, 3)] * 2
+    confidence, groups, shown, pictures = category_side(rows, "wig", 1, tmp_path, 8)
+    assert (len(confidence), groups, shown, pictures) == (0, 0, [], [])
 
 
 def test_p_values_are_corrected_as_statsmodels_does() -> None:

@@ -11,6 +11,7 @@ from src.utils.analysis.probes import (
     probe_scores,
     random_folds,
     split_effect,
+    split_rows,
 )
 
 
@@ -92,3 +93,10 @@ def test_a_guess_has_one_half_inside_its_interval():
 
 def test_without_pairs_there_is_nothing_to_rank():
     assert pair_ranking([0, 1, 1], [0.1, 0.2, 0.3], ["a", "b", "b"]) is None
+
+
+def test_a_split_effect_is_laid_out_for_its_plot():
+    rows = split_rows(split_effect(*make_features(), resamples=20), "Probe")
+    assert rows["name"].tolist() == ["pictures split at random", "originals kept whole"]
+    assert rows["value"].is_monotonic_decreasing
+    assert split_rows(split_effect(*make_features(groups=4)), "Probe")["value"].isna().all()

@@ -12,6 +12,7 @@ from src.utils.analysis.robustness import (
     curves,
     damage,
     few_steps,
+    largest_losses,
     robustness_table,
     score_steps,
     some_of_each_group,
@@ -73,6 +74,17 @@ def test_curves_begin_with_the_pictures_as_they_are():
     ((kind, rows),) = curves(robustness_table(scores, pictures, resamples=5))
     assert kind == "jpeg"
     assert rows["level"].tolist() == [0, 95, 30]
+
+
+def test_the_largest_loss_comes_first_in_words():
+    pictures, scores = make_scores()
+    scores[("blur", 1)] = scores[AS_THEY_ARE] * 2
+    losses = largest_losses({"best": robustness_table(scores, pictures, resamples=50)})
+    assert losses["damage"].tolist() == ["JPEG quality 30", "Blur σ, pixels 1"]
+    assert losses["model"].tolist() == ["Improved model"] * 2
+    first, second = losses.to_dict("records")
+    assert first["ROC-AUC"] < first["as they are"] == second["ROC-AUC"]
+    assert second["loss"].startswith("0.00 [0.00, 0.00]")
 
 
 def test_steps_cover_every_kind_from_mild_to_severe():

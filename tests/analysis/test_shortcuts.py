@@ -12,6 +12,7 @@ from src.utils.analysis.shortcuts import (
     common_side,
     cut_square,
     full_audit,
+    neutral_rows,
     neutral_table,
     neutralise,
     score_neutralised,
@@ -95,3 +96,17 @@ def test_a_model_that_lives_on_the_border_falls_when_the_border_is_cut_off(tmp_p
     assert table.loc["as they are", "drop"] == 0
     assert table.loc["same square", "drop_low"] > 0.2
     assert table.loc["same square and compression", "auc"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_neutral_table_is_laid_out_for_its_plot():
+    pictures = pd.DataFrame({"label": np.arange(60) % 2, "group": np.arange(60)})
+    rng = np.random.default_rng(0)
+    scores = {
+        name: rng.normal(size=60) + gap * pictures["label"]
+        for name, gap in zip(NEUTRAL_NAMES, (3, 2, 0), strict=True)
+    }
+    rows = neutral_rows({"best": neutral_table(scores, pictures, resamples=50)})
+    assert rows["set"].unique().tolist() == ["Improved model"]
+    assert rows["name"].tolist() == list(NEUTRAL_NAMES)
+    assert rows["difference"].iloc[0] == ""
+    assert rows["difference"].iloc[2].startswith("(-0.")

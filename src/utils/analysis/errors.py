@@ -23,6 +23,7 @@ from src.utils.analysis.labels import adjust
 from src.utils.analysis.metrics import THRESHOLD, evaluate, ranking_statistic
 from src.utils.analysis.properties import PROPERTY_NAMES
 from src.utils.data.split import group_weights
+from src.utils.settings import UserError
 
 ERROR_KINDS = ("false positives", "false negatives")
 """What an error is called in class 0 and in class 1."""
@@ -56,7 +57,12 @@ def join_errors(
         `generator`, `origin`, `subject`; `weight` (every group counts the same); `probability_ai`, `outcome`
         (of `OUTCOMES`), `error`; the properties; `category` and its `confidence` ("" and NaN where not
         labelled).
+
+    Raises:
+        UserError: There are no predictions.
     """
+    if predictions.empty:
+        raise UserError("predictions.csv has no answers of this model: run notebook 05 first.")
     columns = ["file_name", "label", "group", "split", "generator", "origin", "subject"]
     known = images[columns].assign(weight=group_weights(images))
     known["group"] = known["group"].where(known["group"] != "", known["file_name"])

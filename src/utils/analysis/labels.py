@@ -18,6 +18,7 @@ from scipy import stats
 
 from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.content_store import compute_once
+from src.utils.data.examples import read_previews
 from src.utils.models.imagenet import TOP, Label, Labeller, imagenet_classes
 from src.utils.settings import CLASS_NAMES
 
@@ -230,6 +231,28 @@ def spread_pictures(pictures: pd.DataFrame, most: int) -> list[int]:
     firsts = surest.index[~pd.Index(groups[surest.index]).duplicated()]
     places = np.linspace(0, len(firsts) - 1, min(most, len(firsts))).round().astype(int)
     return [int(firsts[place]) for place in places]
+
+
+def category_side(
+    labelled: pd.DataFrame, category: str, label: int, raw_dir: Path, most: int
+) -> tuple[NDArray[np.float64], int, list[int], list[NDArray[np.uint8]]]:
+    """Gather what a slide shows of one category and class.
+
+    Args:
+        labelled: From `label_pictures`.
+        category: A first label.
+        label: The class.
+        raw_dir: Where `file_name` starts.
+        most: Pictures to read at most.
+
+    Returns:
+        The confidence of every such picture, the number of their groups, the positions of those to show, and
+        these pictures.
+    """
+    mine = labelled[(labelled["predict_1"] == category) & (labelled["label"] == label)]
+    shown = spread_pictures(mine, most)
+    pictures = read_previews(raw_dir, mine["file_name"].iloc[shown])
+    return mine["conf_1"].to_numpy(dtype=float), mine["group"].nunique(), shown, pictures
 
 
 def describe_category(category: str) -> str:

@@ -6,7 +6,7 @@ is trained here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,21 @@ def split_effect(
         return {"random": one, "group": other, "difference": one - other}
 
     return bootstrap(statistic, group, label, weight, resamples, seed)
+
+
+def split_rows(effect: Mapping[str, Mapping[str, float | None]], name: str) -> pd.DataFrame:
+    """Lay out a `split_effect` for `plots.robustness.difference_plot`.
+
+    Args:
+        effect: From `split_effect`.
+        name: What the two scores are of.
+    """
+    rows = [
+        {"set": name, "name": words, "model": "linear_probe", "difference": ""} | dict(effect[split])
+        for split, words in (("random", "pictures split at random"), ("group", "originals kept whole"))
+    ]
+    table = pd.DataFrame(rows)
+    return table.astype({"value": float, "low": float, "high": float})
 
 
 def mean_auc(label: NDArray, scored: Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]) -> Statistic:

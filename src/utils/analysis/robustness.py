@@ -14,16 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
+from src.utils.analysis.bootstrap import RESAMPLES, as_entry, bootstrap
 from src.utils.analysis.metrics import decision_metrics, ranking_statistic
 from src.utils.analysis.scores import AS_IT_IS, Change, score_pictures
 from src.utils.data.augment import PERTURBATIONS, perturb
 from src.utils.models.predictor import Predictor
+from src.utils.names import interval_text, model_name
 
 Step = tuple[str, float]
 """A kind of `PERTURBATIONS` and its level."""
 
 AS_THEY_ARE: Step = (AS_IT_IS, 0.0)
+
+_ENDS = {"value": "", "low": "_low", "high": "_high"}
 
 METRICS = ("auc", "balanced_accuracy", "accused", "caught")
 """What is measured at each level; `accused` and `caught` are the shares of each class called AI."""
@@ -135,9 +138,7 @@ def robustness_table(
 
         entries = bootstrap(with_drop, pictures["group"], label, weight, resamples, seed)
         numbers = {
-            name if part == "value" else f"{name}_{part}": entry[part]
-            for name, entry in entries.items()
-            for part in ("value", "low", "high")
+            f"{name}{end}": entry[part] for name, entry in entries.items() for part, end in _ENDS.items()
         }
         rows.append({"kind": kind, "level": level} | numbers)
     table = pd.DataFrame(rows)
@@ -151,6 +152,31 @@ def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         rows = table[table["kind"] == kind]
         if len(rows):
             yield kind, pd.concat([start, rows], ignore_index=True)
+
+
+def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The level of each kind that costs each model most, for people, the largest loss first.
+
+    Args:
+        tables: `robustness_table` by model.
+    """
+    rows = []
+    for model, table in tables.items():
+        for kind, steps in curves(table):
+            worst = steps.iloc[1:].sort_values("auc_drop", ascending=False, kind="stable").iloc[0]
+            drop = {part: worst[f"auc_drop{end}"] for part, end in _ENDS.items()}
+            rows.append(
+                {
+                    "model": model_name(model),
+                    "damage": f"{PERTURBATIONS[kind].axis} {worst['level']:g}",
+                    "as they are": round(steps["auc"].iloc[0], 2),
+                    "ROC-AUC": round(worst["auc"], 2),
+                    "loss": interval_text(as_entry(*drop.values())),
+                    "drop": worst["auc_drop"],
+                }
+            )
+    table = pd.DataFrame(rows).sort_values("drop", ascending=False, kind="stable", ignore_index=True)
+    return table.drop(columns="drop")
 
 
 def _measure(label: NDArray[np.intp], odds: NDArray[np.float64]):

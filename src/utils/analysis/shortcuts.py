@@ -16,13 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from src.utils.analysis.audit import AUDIT_COLUMNS, audit_table, cross_validated_auc
-from src.utils.analysis.bootstrap import RESAMPLES, bootstrap
+from src.utils.analysis.bootstrap import RESAMPLES, as_entry, bootstrap
 from src.utils.analysis.file_facts import CONTENT, FACT_KINDS, MEASURED, file_facts
 from src.utils.analysis.metrics import ranking_statistic
 from src.utils.analysis.scores import score_pictures
 from src.utils.data.augment import recompress_jpeg
 from src.utils.models.predictor import Predictor
-from src.utils.names import ALL_CONTAINER
+from src.utils.names import ALL_CONTAINER, interval_text, model_name
 
 ALL_CONTENT = "all content facts"
 ALL_FACTS = "all facts"
@@ -147,3 +147,17 @@ def neutral_table(
         )
     table = pd.DataFrame(rows)
     return table.astype({name: float for name in table if name != "pictures"})
+
+
+def neutral_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Lay out several models' `neutral_table` for `plots.robustness.difference_plot`."""
+    rows = []
+    for model, table in tables.items():
+        for row in table.to_dict("records"):
+            drop = as_entry(-row["drop"], -row["drop_high"], -row["drop_low"])
+            rows.append(
+                {"set": model_name(model), "name": row["pictures"], "model": model, "value": row["auc"]}
+                | {"low": row["low"], "high": row["high"]}
+                | {"difference": "" if row["pictures"] == NEUTRAL_NAMES[0] else f"({interval_text(drop)})"}
+            )
+    return pd.DataFrame(rows)

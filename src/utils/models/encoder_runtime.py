@@ -13,6 +13,7 @@ answer must not depend on what else was asked. Nothing is lost, a batch is no fa
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -235,7 +236,7 @@ class Head:
                     str(saved["encoder_sha256"]),
                     str(saved["crops"]),
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(f"{path} is no head of a model ({error}): train again.") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from src.utils.names import percent
+from src.utils.plots.galleries import Picture, PictureRow, picture_rows
 from src.utils.plots.style import (
     CLASS_COLOURS,
     FAINT,
@@ -34,6 +36,9 @@ OUTCOMES = (
 
 KINDS = ("false positives", "false negatives")
 MAX_PANELS = 10
+
+GALLERY = 10
+"""Pictures in a gallery of mistakes at most."""
 
 _TIGHT = {"fontsize": SMALL_SIZE, "handlelength": 1.2, "handletextpad": 0.5, "columnspacing": 1.2}
 
@@ -76,6 +81,38 @@ def outcome_plot(
     percent_axis(axes.xaxis)
     light_grid(axes, "x")
     return figure
+
+
+def error_gallery(
+    pictures: Sequence[Picture],
+    probability: ArrayLike,
+    label: int,
+    total: int,
+    below: Sequence[str] = (),
+    note: str = "",
+) -> Figure:
+    """Draw the mistakes on one class that the model was surest of, the surest first.
+
+    Args:
+        pictures: uint8 [height, width, 3], at most `GALLERY` of them.
+        probability: Their probabilities of class 1.
+        label: Their true class.
+        total: Mistakes on this class in all.
+        below: A word or two under each, such as its category.
+        note: Which data and which model.
+    """
+    what = ("Human-made, but called AI", "AI-generated, but called human-made")[label]
+    title = (
+        f"{what}: the surest of {total:,} mistakes" if len(pictures) < total else f"{what}: {total:,} in all"
+    )
+    captions = [f"P(AI) {percent(one)}" for one in np.asarray(probability, dtype=float)]
+    if below:
+        captions = [", ".join(filter(None, both)) for both in zip(captions, below, strict=True)]
+    rows = [
+        PictureRow("", pictures[start : start + GALLERY // 2], captions[start : start + GALLERY // 2])
+        for start in range(0, len(pictures), GALLERY // 2)
+    ]
+    return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
 
 
 def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: float = 0.05) -> Figure:
