@@ -138,3 +138,9 @@ def wait_for(url, seconds=60):
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"{url} was never ready")
+
+
+def test_the_app_starts_without_tensorflow():
+    heavy = "{'tensorflow', 'keras', 'pandas', 'matplotlib'}"
+    script = f"import sys, src.app, src.utils.data.declared; sys.exit(str({heavy} & set(sys.modules) or ''))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr.strip() == ""

@@ -106,7 +106,7 @@ def error_gallery(
         f"{what}: the surest of {total:,} mistakes" if len(pictures) < total else f"{what}: {total:,} in all"
     )
     captions = [f"P(AI) {percent(one)}" for one in np.asarray(probability, dtype=float)]
-    if below:
+    if len(below):
         captions = [", ".join(filter(None, both)) for both in zip(captions, below, strict=True)]
     rows = [
         PictureRow("", pictures[start : start + GALLERY // 2], captions[start : start + GALLERY // 2])
