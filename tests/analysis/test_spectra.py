@@ -8,11 +8,13 @@ from PIL import Image
 from src.utils.analysis.spectra import (
     Spectra,
     decibels,
+    frequent_families,
     measure_spectra,
     power_spectrum,
     residual,
     ring_curves,
     ring_means,
+    rings_apart,
 )
 from src.utils.data.augment import add_noise
 from src.utils.files import hash_file
@@ -126,3 +128,16 @@ def test_few_groups_have_no_interval(traced):
 def test_decibels_stay_finite():
     np.testing.assert_allclose(decibels([1, 10, 100]), [0, 10, 20])
     assert np.isfinite(decibels(0))
+
+
+def test_rings_that_lie_apart_are_counted():
+    low, high = [0.1, -1, np.nan, -2, 0], [1, 1, np.nan, -1, 1]
+    assert rings_apart(pd.DataFrame({"difference_low": low, "difference_high": high})) == 2
+    assert rings_apart(pd.DataFrame({"difference_low": [np.nan], "difference_high": [np.nan]})) is None
+
+
+def test_the_families_with_most_originals_are_shown():
+    family = ["Flux"] * 3 + ["Qwen"] * 2 + ["", "", ""] + ["Krea"]
+    assert frequent_families(family, range(9), least_groups=2) == ["Flux", "Qwen"]
+    assert frequent_families(family, range(9), least_groups=1, most=1) == ["Flux"]
+    assert frequent_families(["", ""], [1, 2], least_groups=1) == []

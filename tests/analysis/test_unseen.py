@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.utils.analysis.parts import part_of
 from src.utils.analysis.unseen import (
     ALL_IN_TURN,
     HOLDOUT_COLUMNS,
@@ -13,6 +14,7 @@ from src.utils.analysis.unseen import (
     maker_table,
     readable_holdout,
     readable_makers,
+    shares_called_ai,
 )
 
 
@@ -151,3 +153,12 @@ def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
     assert "photographs of Pixel theme: 100 % of 6 pictures" in said
     assert "4 of the 4 rows" in said
     assert "no unseen set" in honest_paragraph("x", test, unseen, makers.head(0), demonstration=False)
+
+
+def test_shares_called_ai_count_every_original_once():
+    rows = pd.DataFrame(
+        {"label": [0, 0, 0, 1], "group": ["a", "b", "b", "c"], "split": "unseen", "file_name": list("wxyz")}
+    )
+    part = part_of(rows, "unseen")
+    assert shares_called_ai(part, [0.9, 0.1, 0.1, 0.2]) == (pytest.approx(0.5), 0)
+    assert np.isnan(shares_called_ai(part_of(rows.head(3), "unseen"), [0.9, 0.1, 0.1])[1])

@@ -242,3 +242,9 @@ def test_the_runtime_needs_neither_tensorflow_nor_pandas() -> None:
         "assert not {'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_wait_is_estimated(encoder: Encoder) -> None:
+    said = encoders.encoding_estimate(encoder, 12_345)
+    assert "12,345 pictures" in said
+    assert said.startswith("About ")

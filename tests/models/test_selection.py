@@ -13,15 +13,24 @@ from src.utils.analysis.ablation import (
     score_candidates,
     source_matrix,
 )
-from src.utils.models.best import DESIGNS, design_candidate, fit_design, other_candidates, validation_score
+from src.utils.models.best import (
+    DESIGNS,
+    design_candidate,
+    fit_design,
+    head_probability,
+    other_candidates,
+    validation_score,
+)
 from src.utils.models.encoder_runtime import BLOCKS, EMBEDDING, PATCH_BLOCK
 from src.utils.models.heads import balance, calibrate, fit_head, scale_head, take
+from src.utils.models.predictor import probability_of_ai
 from src.utils.models.selection import (
     OTHERS,
     Fold,
     combined_candidate,
     head_candidate,
     held_out_scores,
+    limit_groups,
     plan_folds,
     selection_rows,
     sources_of,
@@ -274,3 +283,23 @@ def test_validation_metrics_are_those_of_validation() -> None:
     score = validation_score(head, images, views["whole"])
     assert score["accuracy"] == pytest.approx(np.mean((odds >= 0) == label))
     assert score["loss"] == pytest.approx(-np.log(np.where(label, probability, 1 - probability)).mean())
+
+
+def test_a_limit_keeps_whole_groups_and_all_of_test() -> None:
+    images = make_table()
+    fewer = limit_groups(images, 10, seed=3)
+    chosen = fewer["split"].isin(["train", "validation"])
+    assert fewer.loc[chosen, "group"].nunique() == 10
+    assert (fewer["split"] == "test").sum() == (images["split"] == "test").sum()
+    assert set(fewer.groupby("group").size()) == {2}
+    pd.testing.assert_frame_equal(fewer, limit_groups(images, 10, seed=3))
+    pd.testing.assert_frame_equal(limit_groups(images, 1000), images)
+
+
+def test_probability_is_the_predictors() -> None:
+    images = make_table()
+    view = {EMBEDDING: signal(images)}
+    head = fit_head([view], images["label"].to_numpy(), np.ones(len(images)), (EMBEDDING,))
+    odds = head.log_odds(view)
+    logits = np.stack([-odds / 2, odds / 2], axis=1)
+    np.testing.assert_allclose(head_probability(head, view), probability_of_ai(logits), rtol=1e-6)

@@ -42,10 +42,18 @@ def test_no_mistake_only_mistakes_and_no_pictures() -> None:
 
 def test_mistakes_are_shown_surest_first_with_what_is_in_them() -> None:
     pictures = [np.full((30, 40, 3), 20 * number, np.uint8) for number in range(7)]
-    figure = error_gallery(pictures, np.linspace(0.99, 0.6, 7), 0, 12, pd.Series(["wig", *[""] * 6]), "note")
-    assert title(figure) == "Human-made, but called AI: the surest of 12 mistakes"
+    figure = error_gallery(
+        pictures,
+        np.linspace(0.99, 0.6, 7),
+        0,
+        12,
+        pd.Series(["wig", *[""] * 5, "black_and_gold_garden_spider"]),
+        "note",
+    )
+    assert title(figure) == "Human-made, but called AI: the surest, one an original, of 12"
     texts = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in figure.texts]
-    assert texts[2:4] == ["P(AI) 99 %, wig", "P(AI) 92 %"] and len(figure.axes) == 7
+    assert texts[2:4] == ["99 % · wig", "92 %"] and len(figure.axes) == 7
+    assert texts[-1] == "60 % · black_and_gold_g…"
     assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 2
     assert title(error_gallery(pictures, [0.1] * 7, 1, 7)) == "AI-generated, but called human-made: 7 in all"
     none = error_gallery([], [], 1, 0)

@@ -176,6 +176,31 @@ def ring_curves(
     return pd.DataFrame(table)
 
 
+def rings_apart(curves: pd.DataFrame) -> int | None:
+    """How many rings have an interval of the difference without zero; None where none is estimable.
+
+    One ring in twenty does so by chance.
+    """
+    known = curves.dropna(subset=["difference_low", "difference_high"])
+    if known.empty:
+        return None
+    return int(((known["difference_low"] > 0) | (known["difference_high"] < 0)).sum())
+
+
+def frequent_families(family: ArrayLike, group: ArrayLike, least_groups: int = 5, most: int = 6) -> list[str]:
+    """The families with the most groups, for a row of pictures.
+
+    Args:
+        family: Family of each picture, empty where it has none, [n].
+        group: Groups, [n].
+        least_groups: Families with fewer groups are left out.
+        most: Families at most.
+    """
+    groups = pd.Series(np.asarray(group)).groupby(np.asarray(family)).nunique().drop("", errors="ignore")
+    enough = groups[groups >= least_groups]
+    return enough.sort_values(ascending=False, kind="stable").head(most).index.tolist()
+
+
 def _mean_level(rings: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     total = weight.sum()
     return decibels(weight @ rings / total) if total > 0 else np.full(rings.shape[1], np.nan)

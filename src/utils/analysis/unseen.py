@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.metrics import ranking_statistic
+from src.utils.analysis.parts import Part
 from src.utils.analysis.probes import Fold, fit_probe, grouped_folds, probe_scores
 from src.utils.models.encoder_runtime import Head
 from src.utils.names import interval_text, percent
@@ -89,6 +90,23 @@ def maker_table(
         )
     order = {"by": ["label", "groups", "maker"], "ascending": [False, False, True], "ignore_index": True}
     return pd.DataFrame(rows).sort_values(**order)
+
+
+def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5) -> tuple[float, float]:
+    """Shares of the human-made and of the AI-generated pictures that are called AI; NaN without any.
+
+    Args:
+        part: The pictures.
+        probability: Probabilities of class 1, [n].
+        threshold: A picture is called AI from this probability on.
+    """
+    called = np.asarray(probability, dtype=float) >= threshold
+    return tuple(
+        float(np.average(called[part.label == one], weights=part.weight[part.label == one]))
+        if (part.label == one).any()
+        else np.nan
+        for one in (0, 1)
+    )
 
 
 def readable_makers(table: pd.DataFrame) -> pd.DataFrame:

@@ -212,3 +212,9 @@ def validation_score(head: Head, images: pd.DataFrame, whole: Features) -> dict[
         "loss": float(np.average(np.logaddexp(0, np.where(label == 1, -odds, odds)), weights=weight)),
         "accuracy": float(np.average((odds >= 0) == label, weights=weight)),
     }
+
+
+def head_probability(head: Head, whole: Features) -> np.ndarray:
+    """Probability of AI of pictures whose features are at hand: what a predictor would say, float64 [n]."""
+    odds = head.log_odds(whole).astype(np.float64)
+    return np.exp(-np.logaddexp(0, -odds))

@@ -110,7 +110,7 @@ class Encoder:
         """Load the encoder so that it also gives its inner layers.
 
         Args:
-            path: An ONNX file of CLIP's ViT-B/16 with inputs and outputs as in SAMPLE's package.
+            path: An ONNX file of CLIP's ViT-B/16 with the inputs and outputs of the sample's package.
             threads: Processors to use; 0 for all.
 
         Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -43,6 +44,8 @@ CROP_SIZE = 224
 
 BATCH = 32
 
+_TIMED = 5  # pictures
+
 View = Callable[[Image.Image, np.random.Generator], np.ndarray]
 """A picture and a source of chance that follows from its content → uint8 [side, side, 3]."""
 
@@ -76,6 +79,27 @@ def load_encoder(settings: Settings) -> Encoder:
         UserError: It cannot be installed or read.
     """
     return Encoder.load(sample_package_file(settings, CLIP_FILE))
+
+
+def encoding_estimate(encoder: Encoder, pictures: int) -> str:
+    """Say how long encoding so many pictures takes here, from timing a few.
+
+    Args:
+        encoder: The encoder.
+        pictures: How many there are, each view counted.
+
+    Returns:
+        Such as "About 3 minutes to encode 1,800 pictures at 12 a second; what is stored costs nothing.".
+    """
+    square = np.zeros((READ_SIZE, READ_SIZE, 3), np.uint8)
+    encoder.encode(square)
+    began = time.perf_counter()
+    for _ in range(_TIMED):
+        encoder.encode(square)
+    rate = _TIMED / (time.perf_counter() - began)
+    minutes = max(round(pictures / rate / 60), 1)
+    length = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes < 120 else f"{minutes / 60:.0f} hours"
+    return f"About {length} to encode {pictures:,} pictures at {rate:.0f} a second; what is stored costs nothing."
 
 
 def encode_pictures(

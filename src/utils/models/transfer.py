@@ -28,12 +28,6 @@ HEAD_EPOCHS, TUNE_EPOCHS = 4, 4
 HEAD_RATE, TUNE_RATE = 1e-3, 1e-5
 DROPOUT = 0.3
 
-_LAST_STAGE = {
-    "xception": ("block13", "block14"),
-    "efficientnet_lite0": ("blocks_15", "conv_head"),
-}
-"""How the names of the layers begin that fine-tuning sets free."""
-
 
 @dataclass(frozen=True)
 class Backbone:
@@ -44,6 +38,7 @@ class Backbone:
         load: Builds it with its weights.
         size: Side of the square it reads, in pixels.
         scale, offset: What pixels 0–255 are multiplied by and what is added then.
+        last_stage: How the names of the layers begin that fine-tuning sets free.
         note: Why it is not the first choice; empty if it is.
     """
 
@@ -52,6 +47,7 @@ class Backbone:
     size: int
     scale: float
     offset: float
+    last_stage: tuple[str, ...]
     note: str = ""
 
 
@@ -69,7 +65,7 @@ def find_backbone(settings: Settings, backbone: str = "auto", weights: str | Non
     if backbone == "xception":
         load = functools.partial(_load_xception, weights)
         load()
-        return Backbone("xception", load, IMAGE_SIZE, 1 / 127.5, -1.0)
+        return Backbone("xception", load, IMAGE_SIZE, 1 / 127.5, -1.0, ("block13", "block14"))
     if backbone == "efficientnet_lite0":
         return _lite0(settings)
     if backbone != "auto":
@@ -104,7 +100,7 @@ def build_transfer(
         base = backbone.load()
     finally:
         keras.config.set_dtype_policy(before)
-    _freeze(base, _LAST_STAGE[backbone.name] if fine_tune else ())
+    _freeze(base, backbone.last_stage if fine_tune else ())
     initializer = keras.initializers.GlorotUniform(seed=seed)
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pixels")
     x = layers.RandomFlip("horizontal", seed=seed, name="flip")(pixels)
@@ -178,7 +174,8 @@ def _lite0(settings: Settings, note: str = "") -> Backbone:
 def lite0_backbone(weights_file: Path, note: str = "") -> Backbone:
     """EfficientNet-Lite0 from its package's file."""
     load = functools.partial(load_efficientnet_lite0, weights_file, include_top=False)
-    return Backbone("efficientnet_lite0", load, LITE0_SIZE, 1 / 128, -127 / 128, note)
+    stage = ("blocks_15", "conv_head")
+    return Backbone("efficientnet_lite0", load, LITE0_SIZE, 1 / 128, -127 / 128, stage, note)
 
 
 def _load_xception(weights: str | None) -> keras.Model:

@@ -40,6 +40,8 @@ MAX_PANELS = 10
 GALLERY = 10
 """Pictures in a gallery of mistakes at most."""
 
+_WORD = 17  # letters that fit below a picture beside its probability
+
 _TIGHT = {"fontsize": SMALL_SIZE, "handlelength": 1.2, "handletextpad": 0.5, "columnspacing": 1.2}
 
 
@@ -102,16 +104,18 @@ def error_gallery(
         note: Which data and which model.
     """
     what = ("Human-made, but called AI", "AI-generated, but called human-made")[label]
-    title = (
-        f"{what}: the surest of {total:,} mistakes" if len(pictures) < total else f"{what}: {total:,} in all"
-    )
-    captions = [f"P(AI) {percent(one)}" for one in np.asarray(probability, dtype=float)]
+    some = len(pictures) < total
+    title = f"{what}: {f'the surest, one an original, of {total:,}' if some else f'{total:,} in all'}"
+    captions = [percent(one) for one in np.asarray(probability, dtype=float)]
     if len(below):
-        captions = [", ".join(filter(None, both)) for both in zip(captions, below, strict=True)]
+        words = [word if len(word) <= _WORD else f"{word[: _WORD - 1]}…" for word in below]
+        captions = [" · ".join(filter(None, both)) for both in zip(captions, words, strict=True)]
+    columns = len(pictures) if len(pictures) < 4 else -(-len(pictures) // 2)
     rows = [
-        PictureRow("", pictures[start : start + GALLERY // 2], captions[start : start + GALLERY // 2])
-        for start in range(0, len(pictures), GALLERY // 2)
+        PictureRow("", pictures[start : start + columns], captions[start : start + columns])
+        for start in range(0, len(pictures), max(columns, 1))
     ]
+    note = f"Below each picture: probability of AI. {note}"
     return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
 
 
@@ -142,6 +146,7 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
             style = {"markerfacecolor": face, "markeredgewidth": 3, "markersize": 13}
             axes.plot(one.delta, row, "o", color=CLASS_COLOURS[label], **style)
         axes.set(xlim=(-1, 1), xlabel="← wrong answers have less      more →")
+        axes.tick_params(axis="y", length=0)
         light_grid(axes, "x")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
@@ -215,7 +220,7 @@ def accuracy_by_plot(
     axes.text(overall, -0.75, f"all: {percent(overall)}", ha="center", color=QUIET, **on_white())
     axes.set_yticks(range(len(rows)), [textwrap.shorten(str(value), 34) for value in rows["value"]])
     axes.set(xlim=(0, 1.02), ylim=(-1.1, len(rows) - 0.4), xlabel="Accuracy")
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=12)
     percent_axis(axes.xaxis)
     return figure
 
