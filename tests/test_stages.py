@@ -107,6 +107,14 @@ def test_a_module_reached_through_another_one_counts(project):
     assert stale(project) == {"01": "changed: src/utils/settings.py"}
 
 
+def test_a_list_that_a_module_reads_counts_as_code(project):
+    (project / "src/utils/files.py").write_text('NAMES = "names.txt"\n')
+    (project / "src/utils/names.txt").write_text("cat\n")
+    finish(project)
+    (project / "src/utils/names.txt").write_text("dog\n")
+    assert stale(project) == {"01": "changed: src/utils/names.txt"}
+
+
 def test_contents_count_and_dates_do_not(project):
     finish(project)
     train = project / "data/raw/sample/train.csv"

@@ -102,7 +102,7 @@ def imported_modules(code: str, root: Path) -> set[Path]:
 
 
 def module_closure(codes: Iterable[str], root: Path) -> list[Path]:
-    """Every project module that some code depends on, directly or through other modules.
+    """Every project file that some code depends on: modules, directly or not, and the lists they read.
 
     Args:
         codes: Python sources.
@@ -118,8 +118,20 @@ def module_closure(codes: Iterable[str], root: Path) -> list[Path]:
     while waiting:
         file = waiting.pop()
         closure.add(file)
-        waiting |= imported_modules(file.read_text(encoding="utf-8"), root) - closure
+        if file.suffix == ".py":
+            code = file.read_text(encoding="utf-8")
+            waiting |= (imported_modules(code, root) | named_files(code, file.parent)) - closure
     return sorted(closure)
+
+
+def named_files(code: str, folder: Path) -> set[Path]:
+    """Files beside a module that its code names in a string, such as a list of classes it reads."""
+    names = {
+        node.value
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".txt")
+    }
+    return {folder / name for name in names if (folder / name).is_file()}
 
 
 def locate(entry: str, settings: Settings) -> Path:

@@ -114,5 +114,6 @@ def test_shown_are_the_wanted_that_occur_then_the_most_certain() -> None:
         "alp",
     ]
     assert shown_categories(table, ("tench",), 2) == ["tench", "rapeseed"]
+    assert table.set_index("category").loc["tench", "verdict"] == "not tested: 1 group"
     assert "tench" not in shown_categories(table, (), 99)
     assert shown_categories(table.head(0), ("plate",)) == []

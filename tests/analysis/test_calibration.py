@@ -131,6 +131,14 @@ def test_operating_point_by_hand():
     assert weighted["accused"]["value"] == pytest.approx(5 / 8)
 
 
+def test_nobody_accused_among_few_is_no_proof_of_innocence():
+    label = np.arange(60) % 2
+    point = operating_point(label, np.where(label == 1, 0.9, 0.1), np.arange(60), 0.5, resamples=50)
+    assert point["accused"]["value"] == point["accused"]["low"] == 0
+    assert point["accused"]["high"] == pytest.approx(1 - 0.025 ** (1 / 30))
+    assert point["caught"]["low"] == pytest.approx(0.025 ** (1 / 30))
+
+
 def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
     rng = np.random.default_rng(5)
     label = np.arange(400) % 2

@@ -23,7 +23,7 @@ def test_right_answers_by_confidence_one_of_each_original():
     images = make_images()
     chosen = choose_answers(images, images["probability"], right=True, count=4)
     assert chosen["file_name"].tolist() == ["0.jpg", "2.jpg", "5.jpg", "4.jpg"]
-    assert answer_captions(chosen)[0] == "Human-made, P(AI) 10 %"
+    assert answer_captions(chosen)[0] == "Human: 10 %"
     two = choose_answers(images, images["probability"], right=True, count=2)
     assert two["file_name"].tolist() == ["0.jpg", "5.jpg"]
 

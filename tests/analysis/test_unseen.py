@@ -152,6 +152,9 @@ def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
     assert "least of Grok Imagine: 0 % of 6 pictures from 3 originals" in said
     assert "photographs of Pixel theme: 100 % of 6 pictures" in said
     assert "4 of the 4 rows" in said
+    same = honest_paragraph("x", test, unseen, maker_table(pictures, np.full(len(pictures), 0.7)), False)
+    assert "calls every one of these pictures AI-generated" in same
+    assert "catches least" not in same
     assert "no unseen set" in honest_paragraph("x", test, unseen, makers.head(0), demonstration=False)
 
 

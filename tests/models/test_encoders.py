@@ -246,5 +246,5 @@ def test_the_runtime_needs_neither_tensorflow_nor_pandas() -> None:
 
 def test_the_wait_is_estimated(encoder: Encoder) -> None:
     said = encoders.encoding_estimate(encoder, 12_345)
-    assert "12,345 pictures" in said
+    assert "12,345 encodings" in said
     assert said.startswith("About ")

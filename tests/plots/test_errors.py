@@ -50,7 +50,7 @@ def test_mistakes_are_shown_surest_first_with_what_is_in_them() -> None:
         pd.Series(["wig", *[""] * 5, "black_and_gold_garden_spider"]),
         "note",
     )
-    assert title(figure) == "Human-made, but called AI: the surest, one an original, of 12"
+    assert title(figure) == "Human-made, but called AI: 12 mistakes, the surest of each original"
     texts = [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in figure.texts]
     assert texts[2:4] == ["99 % · wig", "92 %"] and len(figure.axes) == 7
     assert texts[-1] == "60 % · black_and_gold_g…"

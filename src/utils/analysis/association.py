@@ -91,7 +91,8 @@ def _verdict(row, min_groups: int) -> str:
     """What may be said of a category, and that its counts are few where they are."""
     groups = row.groups_human + row.groups_ai
     if np.isnan(row.p):
-        return f"not tested: {groups} groups" if groups < min_groups else "not tested: one class only"
+        shown = f"{groups} group{'' if groups == 1 else 's'}"
+        return f"not tested: {shown}" if groups < min_groups else "not tested: one class only"
     few = f", few counts ({groups} groups)" if groups < FEW_GROUPS else ""
     if row.p_adjusted >= LEVEL:
         return f"no difference shown{few}"

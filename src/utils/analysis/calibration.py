@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-from src.utils.analysis.bootstrap import RESAMPLES, Statistic, bootstrap
+from src.utils.analysis.bootstrap import RESAMPLES, Statistic, bootstrap, exact_bound, sort_groups
 from src.utils.analysis.metrics import calibration_bins, threshold_for_fpr
 from src.utils.analysis.scores import at_temperature
 
@@ -181,11 +181,12 @@ def operating_point(
             for one, name in enumerate(("accused", "caught"))
         }
 
-    return bootstrap(shares, group, label, weight, resamples, seed)
+    entries = bootstrap(shares, group, label, weight, resamples, seed)
+    return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
 
 
 def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
-    """The shares called AI at every threshold where one of them changes, for `threshold_plot`.
+    """The shares called AI at every threshold where one of them changes, for `accusation_plot`.
 
     Returns:
         `threshold`, from the lowest probability to just above the highest; `accused`, of human-made pictures,
@@ -258,7 +259,8 @@ def band_effect(
             "right_without": _share(right, row_weight),
         }
 
-    return bootstrap(shares, group, label, weight, resamples, seed)
+    entries = bootstrap(shares, group, label, weight, resamples, seed)
+    return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
 
 
 class Calibration(NamedTuple):
@@ -323,6 +325,16 @@ def measure_calibration(
         **{f"{name}_fpr5": entry for name, entry in point.items()},
         **band_effect(label, after, group, chosen.uncertain_band, **options),
     }
+
+
+def _never_certain(
+    entry: dict[str, float | None], group: ArrayLike, label: ArrayLike
+) -> dict[str, float | None]:
+    """Widen the interval of a share that was 0 or 1 in every resample, as `metrics.evaluate` does."""
+    if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
+        return entry
+    bound = exact_bound(sort_groups(group, label).smallest)
+    return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
 
 
 def _bin_number(probability: NDArray[np.float64], bins: int) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from src.utils.analysis.metrics import THRESHOLD
-from src.utils.settings import CLASS_NAMES
+from src.utils.names import percent
 
 
 def choose_answers(images: pd.DataFrame, probability: ArrayLike, right: bool, count: int = 6) -> pd.DataFrame:
@@ -32,12 +32,12 @@ def choose_answers(images: pd.DataFrame, probability: ArrayLike, right: bool, co
 
 
 def answer_captions(rows: pd.DataFrame) -> list[str]:
-    """What each picture is and what the model said, such as `Human-made, P(AI) 12 %`.
+    """What each picture is and the probability of AI that the model gave it, such as `Human: 12 %`.
 
     Args:
         rows: With `label` and `probability_ai`.
     """
     return [
-        f"{CLASS_NAMES[label]}, P(AI) {100 * probability:.0f} %"
+        f"{('Human', 'AI')[label]}: {percent(probability)}"
         for label, probability in zip(rows["label"], rows["probability_ai"], strict=True)
     ]

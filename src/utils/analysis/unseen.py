@@ -24,6 +24,11 @@ NOT_KNOWN = "not known"
 ALL_IN_TURN = "each of these in turn"
 """The row of a leave-one-out table that averages over the makers above it."""
 
+MAKER_COLUMNS = (
+    *("label", "maker", "groups", "pictures", "median"),
+    *(f"{part}{end}" for part in ("called_ai", "auc") for end in ("", "_low", "_high")),
+)
+
 HOLDOUT_COLUMNS = (
     "maker",
     "groups",
@@ -61,10 +66,10 @@ def maker_table(
         seed: Their seed.
 
     Returns:
-        A row a maker, AI-generated ones first, those with most groups first: `label`, `maker`, `groups`,
-        `pictures`; `median`, the median probability; `called_ai`, the share called AI (right for generators,
-        an accusation for photographs), and `auc` against all pictures of the other class, both with `_low`
-        and `_high`, NaN where not defined or not estimable.
+        A row a maker, AI-generated ones first, those with most groups first, columns `MAKER_COLUMNS`:
+        `median`, the median probability; `called_ai`, the share called AI (right for generators, an
+        accusation for photographs), and `auc` against all pictures of the other class, NaN where not defined
+        or not estimable.
     """
     probability = np.asarray(probability, dtype=float)
     label = pictures["label"].to_numpy(dtype=int)
@@ -89,7 +94,7 @@ def maker_table(
             }
         )
     order = {"by": ["label", "groups", "maker"], "ascending": [False, False, True], "ignore_index": True}
-    return pd.DataFrame(rows).sort_values(**order)
+    return pd.DataFrame(rows, columns=list(MAKER_COLUMNS)).sort_values(**order)
 
 
 def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5) -> tuple[float, float]:
@@ -227,6 +232,10 @@ def honest_paragraph(
         f"On makers that training never met, {model} ranks with an AUC of {interval_text(unseen)}; "
         f"on the test, whose makers it knows, with {interval_text(test)}."
     ]
+    for share, said in ((0, "human-made"), (1, "AI-generated")):
+        if (makers["called_ai"] == share).all():
+            sentences.append(f"It calls every one of these pictures {said}, whoever made it.")
+            generators = sources = makers.head(0)
     if len(generators):
         worst = generators.sort_values("called_ai", kind="stable").iloc[0]
         sentences.append(

@@ -1,7 +1,9 @@
 """Numbers that frozen networks give for pictures, computed once and kept by the pictures' content.
 
 Three sources share one store: the CLIP encoder (`encode_pictures`), EfficientNet-Lite0 without its top
-(`lite0_features`) and anything else that turns pixels into a row of numbers (`stored_features`).
+(`lite0_features`), and the fine grain (`grain_features`); all of them are `stored_features`. Larger encoders
+(KerasHub's presets of CLIP, SigLIP or DINOv2) are downloads of their own and a further dependency: one of
+them would fill the block `embedding` the same way, and nothing after it would change.
 """
 
 from __future__ import annotations
@@ -86,10 +88,10 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
 
     Args:
         encoder: The encoder.
-        pictures: How many there are, each view counted.
+        pictures: How many there are, every view of a picture counted.
 
     Returns:
-        Such as "About 3 minutes to encode 1,800 pictures at 12 a second; what is stored costs nothing.".
+        Such as "About 3 minutes for 1,800 encodings at 12 a second; what is stored costs nothing.".
     """
     square = np.zeros((READ_SIZE, READ_SIZE, 3), np.uint8)
     encoder.encode(square)
@@ -99,7 +101,7 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     rate = _TIMED / (time.perf_counter() - began)
     minutes = max(round(pictures / rate / 60), 1)
     length = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes < 120 else f"{minutes / 60:.0f} hours"
-    return f"About {length} to encode {pictures:,} pictures at {rate:.0f} a second; what is stored costs nothing."
+    return f"About {length} for {pictures:,} encodings at {rate:.0f} a second; what is stored costs nothing."
 
 
 def encode_pictures(

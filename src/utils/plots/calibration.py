@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from src.utils.names import interval_text, model_name, percent
 from src.utils.plots.style import (
@@ -63,7 +64,7 @@ def reliability_plot(
     return figure
 
 
-def threshold_plot(
+def accusation_plot(
     sweeps: Mapping[str, pd.DataFrame],
     threshold: float,
     band: Sequence[float],
@@ -106,6 +107,7 @@ def threshold_plot(
         xlabel="Threshold on the calibrated probability of AI",
         ylabel="Share of the class called AI",
     )
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     percent_axis(axes.yaxis)
     light_grid(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -105,7 +105,7 @@ def error_gallery(
     """
     what = ("Human-made, but called AI", "AI-generated, but called human-made")[label]
     some = len(pictures) < total
-    title = f"{what}: {f'the surest, one an original, of {total:,}' if some else f'{total:,} in all'}"
+    title = f"{what}: {f'{total:,} mistakes, the surest of each original' if some else f'{total:,} in all'}"
     captions = [percent(one) for one in np.asarray(probability, dtype=float)]
     if len(below):
         words = [word if len(word) <= _WORD else f"{word[: _WORD - 1]}…" for word in below]

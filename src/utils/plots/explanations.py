@@ -59,7 +59,10 @@ def evidence_gallery(
     captions: Sequence[str],
     title: str,
     note: str = "",
-    names: tuple[str, str] = ("The picture", "What speaks for AI (orange) and for human-made (blue)"),
+    names: tuple[str, str] = (
+        "The picture",
+        "What speaks for AI (orange) and for human-made (blue); below, the truth and the probability of AI",
+    ),
 ) -> Figure:
     """Draw pictures, and below each what spoke for either class.
 

@@ -54,7 +54,7 @@ def ablation_plot(table: pd.DataFrame, chosen: str, note: str = "") -> Figure:
     axes.set_xlabel("ROC-AUC (dotted: chance)")
     axes.set_ylim(-0.6, len(table) - 0.4)
     light_grid(axes, "x")
-    axes.legend(loc="lower left", fontsize=SMALL_SIZE)
+    axes.legend(loc="upper left", fontsize=SMALL_SIZE)
     return figure
 
 
@@ -105,7 +105,7 @@ def evidence_gallery(
         pictures: uint8 [h, w, 3] each, whole pictures.
         maps: float [rows, columns] each: above 0 speaks for AI.
         labels: Classes.
-        probability: Probabilities of AI.
+        probability: Probabilities of AI, shown beside the class.
         note: Which data.
     """
     figure = new_figure("Where the patches speak for AI (orange) or for a person (blue)", note)
@@ -116,9 +116,8 @@ def evidence_gallery(
     ):
         upper, lower = grid[:, column]
         upper.imshow(picture)
-        upper.set_title(
-            f"{('human-made', 'AI')[label]}, p = {score:.2f}", fontsize=SMALL_SIZE, color=(HUMAN, AI)[label]
-        )
+        title = f"{('human', 'AI')[label]}: {score:.2f}"
+        upper.set_title(title, loc="center", fontsize=SMALL_SIZE, color=(HUMAN, AI)[label])
         lower.imshow(evidence, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
         lower.set_aspect(picture.shape[0] / picture.shape[1] * evidence.shape[1] / evidence.shape[0])
         for axes in (upper, lower):

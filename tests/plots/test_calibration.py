@@ -1,0 +1,62 @@
+"""Calibration slides draw what the tables say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import PathCollection
+
+from src.utils.plots.calibration import accusation_plot, reliability_plot
+from tests.plots.checks import lines, nothing_is_cut_off, title, words
+
+ENTRY = {"value": 0.21, "low": 0.1, "high": 0.3}
+SMALLER = {"value": 0.04, "low": None, "high": None}
+
+
+def bins(probability, ai):
+    table = pd.DataFrame({"probability": probability, "ai": ai})
+    return table.assign(weight=1 / len(table), ai_low=np.nan, ai_high=np.nan)
+
+
+def test_marks_lie_where_said_and_true_meet() -> None:
+    tables = {
+        name: {"before": bins([0.1, 0.9], [0.4, 0.6]), "after": bins([0.5], [0.5])}
+        for name in ("cnn_deck", "best")
+    }
+    errors = {name: {"before": ENTRY, "after": SMALLER} for name in tables}
+    figure = reliability_plot(tables, errors, "A note.")
+    assert title(figure) == "Deck's CNN (pixels 0–255): calibration error 0.21, after a temperature 0.04"
+    left, right = figure.axes
+    marks = [one for one in left.collections if isinstance(one, PathCollection)]
+    before, after = (one.get_offsets().tolist() for one in marks)
+    assert before == [[0.1, 0.4], [0.9, 0.6]]
+    assert after == [[0.5, 0.5]]
+    assert words(right) == ["before: error 0.21 [0.10, 0.30]", "after: error 0.04 (interval not estimable)"]
+    assert nothing_is_cut_off(figure)
+
+
+def test_shares_at_the_threshold_are_those_of_the_last_split() -> None:
+    def sweep(accused):
+        return pd.DataFrame({"threshold": [0.2, 0.5, 0.8], "accused": accused, "caught": [1.0, 0.8, 0.4]})
+
+    figure = accusation_plot(
+        {"validation": sweep([1.0, 0.05, 0.0]), "test": sweep([1.0, 0.1, 0.0])}, 0.5, (0.3, 0.6), "best"
+    )
+    assert title(figure) == (
+        "Improved model: set for 5 % false accusations, "
+        "the threshold accuses 10 % on the test split and catches 80 %"
+    )
+    (axes,) = figure.axes
+    assert [[0.2, 1.0], [0.5, 0.1], [0.8, 0.0]] in lines(axes)
+    assert "threshold 0.500" in words(axes)
+    low, high = axes.get_xlim()
+    assert 0.1 < low < 0.2 < 0.8 < high < 0.9
+    assert nothing_is_cut_off(figure)
+
+
+def test_a_cooled_model_fills_the_slide_although_it_answers_in_a_narrow_range() -> None:
+    narrow = pd.DataFrame({"threshold": [0.4999, 0.5001], "accused": [1.0, 0.0], "caught": [1.0, 0.0]})
+    figure = accusation_plot({"validation": narrow, "test": narrow}, 0.5001, (0.4999, 0.5001))
+    low, high = figure.axes[0].get_xlim()
+    assert high - low < 0.001
+    assert nothing_is_cut_off(figure)

@@ -1,0 +1,56 @@
+"""Robustness slides draw what the tables say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from src.utils.plots.robustness import difference_plot, robustness_curves
+from tests.plots.checks import lines, nothing_is_cut_off, title, words
+
+
+def curve(level, auc):
+    return pd.DataFrame({"level": level, "auc": auc, "auc_low": np.nan, "auc_high": np.nan})
+
+
+def test_each_kind_has_its_panel_and_levels_from_mild_to_severe() -> None:
+    tables = {
+        "jpeg": {"best": curve([0, 95, 30], [0.9, 0.88, 0.6]), "cnn_deck": curve([0, 30], [0.6, 0.55])},
+        "blur": {"best": curve([0, 1], [0.9, 0.85]), "cnn_deck": curve([0, 1], [0.6, 0.61])},
+    }
+    figure = robustness_curves(tables, {"jpeg": "JPEG quality", "blur": "Blur σ, pixels"}, "A note.")
+    assert title(figure) == "The largest loss of ROC-AUC is 0.30: Improved model, JPEG quality 30"
+    jpeg, blur, legend, *_ = figure.axes
+    assert [text.get_text() for text in jpeg.get_xticklabels()] == ["as is", "95", "30"]
+    assert [[0, 0.9], [1, 0.88], [2, 0.6]] in lines(jpeg)
+    assert [[0, 0.6], [2, 0.55]] in lines(jpeg)  # a level that was left out stays empty
+    assert blur.get_title(loc="left") == "Blur σ, pixels"
+    assert words(legend) == ["Improved model", "Deck's CNN (pixels 0–255)", "95 % interval", "chance"]
+    assert nothing_is_cut_off(figure)
+
+
+def test_sets_stand_together_with_their_differences_beside() -> None:
+    rows = pd.DataFrame(
+        {
+            "set": ["One", "One", "Two"],
+            "name": ["as they are", "same square", "as they are"],
+            "model": ["best", "best", ""],
+            "value": [0.8, 0.7, 0.6],
+            "low": [0.7, 0.6, np.nan],
+            "high": [0.9, 0.8, np.nan],
+            "difference": ["", "(-0.10 [-0.20, 0.00])", ""],
+        }
+    )
+    figure = difference_plot(rows, "A note.", "A title")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == rows["name"].tolist()
+    assert words(axes) == [
+        "One",
+        "0.80 [0.70, 0.90]",
+        "0.70 [0.60, 0.80]   (-0.10 [-0.20, 0.00])",
+        "Two",
+        "0.60 (interval not estimable)",
+    ]
+    first, second, third = axes.get_yticks()
+    assert third - second > second - first
+    assert nothing_is_cut_off(figure)
