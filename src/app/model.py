@@ -72,9 +72,13 @@ class BundleModel:
 
     def predict(self, data: bytes) -> Prediction:
         """Answer for a picture's file."""
-        probability = float(self._predictor.predict_pixels(self._predictor.read(data)[None])[0])
+        pixels = self._predictor.read(data)[None]
+        probability = float(self._predictor.predict_pixels(pixels)[0])
+        evidence = self._predictor.evidence(pixels)
         row = self._predictor.row("", probability)
-        return Prediction(probability, row["label"], row["verdict"])
+        return Prediction(
+            probability, row["label"], row["verdict"], None if evidence is None else evidence[0]
+        )
 
 
 def chosen_folder() -> Path:

@@ -80,7 +80,7 @@ def test_the_largest_loss_comes_first_in_words():
     pictures, scores = make_scores()
     scores[("blur", 1)] = scores[AS_THEY_ARE] * 2
     losses = largest_losses({"best": robustness_table(scores, pictures, resamples=50)})
-    assert losses["damage"].tolist() == ["JPEG quality 30", "Blur σ, pixels 1"]
+    assert losses["damage"].tolist() == ["JPEG quality = 30", "Blur σ, pixels = 1"]
     assert losses["model"].tolist() == ["Improved model"] * 2
     first, second = losses.to_dict("records")
     assert first["ROC-AUC"] < first["as they are"] == second["ROC-AUC"]

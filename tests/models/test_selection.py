@@ -13,9 +13,10 @@ from src.utils.analysis.ablation import (
     score_candidates,
     source_matrix,
 )
+from src.utils.data.split import group_weights
 from src.utils.models.best import (
     DESIGNS,
-    design_candidate,
+    design_candidates,
     fit_design,
     head_probability,
     other_candidates,
@@ -248,7 +249,7 @@ def features(images: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
 def test_every_design_can_be_compared() -> None:
     images = make_table()
     views, folds = features(images), plan_folds(images)[:2]
-    designs = [design_candidate(design, images, views) for design in DESIGNS]
+    designs = design_candidates(images, views)
     others = other_candidates(images, [signal(images)] * 2, [signal(images)] * 2, designs[-1])
     candidates = [*designs, *others]
     assert len({one.name for one in candidates}) == len(candidates)
@@ -256,6 +257,20 @@ def test_every_design_can_be_compared() -> None:
         assert [odds.shape for odds in scores] == [(2, len(fold.score)) for fold in folds]
     assert any(one.eligible for one in designs)
     assert not any(one.eligible for one in others)
+
+
+def test_a_design_scores_as_its_head_does() -> None:
+    images = make_table()
+    views, fold = features(images), plan_folds(images)[0]
+    label, weight = images["label"].to_numpy()[fold.fit], group_weights(images)[fold.fit]
+    for design, candidate in zip(DESIGNS, design_candidates(images, views), strict=True):
+        head = fit_head(
+            [take(views[name], fold.fit) for name in design.fit_views], label, weight, design.blocks
+        )
+        expected = np.array([head.log_odds(take(views[name], fold.score)) for name in ("whole", "damaged")])
+        if design.crops:
+            expected = (expected + head.log_odds(take(views["crop"], fold.score))) / 2
+        np.testing.assert_allclose(held_out_scores(candidate, [fold])[0], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_kept_head_is_fitted_on_training_alone() -> None:

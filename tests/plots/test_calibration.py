@@ -25,7 +25,7 @@ def test_marks_lie_where_said_and_true_meet() -> None:
     }
     errors = {name: {"before": ENTRY, "after": SMALLER} for name in tables}
     figure = reliability_plot(tables, errors, "A note.")
-    assert title(figure) == "Deck's CNN (pixels 0–255): calibration error 0.21, after a temperature 0.04"
+    assert title(figure) == "Improved model: calibration error 0.21, after a temperature 0.04"
     left, right = figure.axes
     marks = [one for one in left.collections if isinstance(one, PathCollection)]
     before, after = (one.get_offsets().tolist() for one in marks)

@@ -49,7 +49,7 @@ READ_PATHS: dict[str, Callable[[Path], np.ndarray]] = {
     "deck, URL cell": read_like_url_cell,
     "deck, web page": read_like_page,
 }
-"""Ways to read a file as float32 [255, 255, 3], by name; the first is what the networks here are trained on."""
+"""Ways to read a file as float32 [255, 255, 3], by name; the first is what networks here learn from."""
 
 
 def compare_read_paths(bundle_dir: Path, files: Sequence[Path]) -> pd.DataFrame:
@@ -83,8 +83,8 @@ def summarise_read_paths(answers: pd.DataFrame, threshold: float = 0.5) -> pd.Da
         threshold: A picture is called AI from this probability on.
 
     Returns:
-        A row a way: `mean_shift` and `largest_shift` of the probability, `other_answers` (pictures whose answer
-        changes sides) and `called_ai`.
+        A row a way: `mean_shift` and `largest_shift` of the probability, `other_answers` (how many pictures
+        change sides) and `called_ai`.
     """
     reference = answers.iloc[:, 0]
     shift = answers.sub(reference, axis=0).abs()

@@ -168,7 +168,7 @@ def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             rows.append(
                 {
                     "model": model_name(model),
-                    "damage": f"{PERTURBATIONS[kind].axis} {worst['level']:g}",
+                    "damage": f"{PERTURBATIONS[kind].axis} = {worst['level']:g}",
                     "as they are": round(steps["auc"].iloc[0], 2),
                     "ROC-AUC": round(worst["auc"], 2),
                     "loss": interval_text(as_entry(*drop.values())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -80,20 +81,42 @@ DESIGNS = (
 """Heads on the CLIP encoder, from plain to full."""
 
 
-def design_candidate(design: Design, images: pd.DataFrame, views: Mapping[str, Features]) -> Candidate:
-    """Make a design ready for cross-validation; what is left out arrives as it is, and damaged.
+def design_candidates(
+    images: pd.DataFrame, views: Mapping[str, Features], designs: Sequence[Design] = DESIGNS
+) -> list[Candidate]:
+    """Make designs ready for cross-validation; what is left out arrives as it is, and damaged.
+
+    A head is the mean of its blocks' heads, so each block is fitted once for all designs that read it.
 
     Args:
-        design: The design.
         images: Rows of the manifest, as many as every view has.
         views: Features by name: `whole`, `damaged`, `crop`.
+        designs: The designs.
     """
-    extra = [views["crop"]] if design.crops else []
-    treatments = [[views["whole"], *extra], [views["damaged"], *extra]]
-    fit_views = [views[name] for name in design.fit_views]
-    return head_candidate(
-        design.name, design.part, images, fit_views, treatments, design.blocks, design.eligible
-    )
+    label, weight = images["label"].to_numpy(int), group_weights(images)
+
+    @functools.cache
+    def block_odds(fit: bytes, score: bytes, fit_views: tuple[str, ...], block: str) -> dict[str, np.ndarray]:
+        """Log-odds of the rows to score in every view, from a head on one block."""
+        rows, scored = np.frombuffer(fit, np.intp), np.frombuffer(score, np.intp)
+        parts = [{block: views[name][block][rows]} for name in fit_views]
+        head = fit_head(parts, label[rows], weight[rows], (block,))
+        return {name: head.log_odds({block: view[block][scored]}) for name, view in views.items()}
+
+    def make(design: Design) -> Candidate:
+        def fit_and_score(fit: np.ndarray, score: np.ndarray) -> np.ndarray:
+            keys = fit.astype(np.intp).tobytes(), score.astype(np.intp).tobytes(), design.fit_views
+            odds = [block_odds(*keys, block) for block in design.blocks]
+            shown = (
+                [("whole",), ("damaged",)] if not design.crops else [("whole", "crop"), ("damaged", "crop")]
+            )
+            return np.array(
+                [np.mean([one[view] for one in odds for view in names], axis=0) for names in shown]
+            )
+
+        return Candidate(design.name, design.part, fit_and_score, design.eligible)
+
+    return [make(design) for design in designs]
 
 
 def other_candidates(

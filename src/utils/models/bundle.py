@@ -95,7 +95,8 @@ def save_bundle(
 
     Args:
         folder: `models/<source>/<name>`.
-        model: In float32, input [n, size, size, 3].
+        model: In float32, input [n, size, size, 3]; a Keras model, or anything with its `save` and
+            `input_shape` and the `file_name` it is saved under.
         facts: Entries of bundle.json; they come before the defaults set here (threshold 0.5, temperature 1,
             …).
         history: One row an epoch, kept as history.csv.
@@ -109,7 +110,8 @@ def save_bundle(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        model.save(partial / MODEL_FILE)
+        model_file = getattr(model, "file_name", MODEL_FILE)
+        model.save(partial / model_file)
         defaults = {
             "schema": SCHEMA,
             "name": folder.name,
@@ -122,8 +124,8 @@ def save_bundle(
             "uncertain_band": list(UNCERTAIN_BAND),
             "metrics": {},
             "versions": library_versions(),
-            "model_file": MODEL_FILE,
-            "model_sha256": _sha256(partial / MODEL_FILE),
+            "model_file": model_file,
+            "model_sha256": _sha256(partial / model_file),
         }
         write_json(partial / FACTS_FILE, {**defaults, **facts})
         if history is not None:

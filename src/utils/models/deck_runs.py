@@ -60,7 +60,7 @@ def all_epochs(runs: Mapping[str, Mapping[int, TrainedModel]]) -> pd.DataFrame:
 
 
 def best_epochs(runs: Mapping[str, Mapping[int, TrainedModel]]) -> pd.DataFrame:
-    """What validation said of each run's best epoch: `model`, `seed`, `epoch`, `value` (accuracy) and so on."""
+    """What validation said of each run's best epoch: `model`, `seed`, `epoch`, `value` (accuracy), …"""
     rows = []
     for name, seeds in runs.items():
         for seed, model in seeds.items():

@@ -17,6 +17,7 @@ import numpy as np
 from src.utils.data.decode import read_pixels
 from src.utils.data.parallel import map_ahead
 from src.utils.models.bundle import Bundle, load_bundle, load_model
+from src.utils.models.encoder_runtime import EncoderRuntime
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def trace_model(model: keras.Model) -> Runtime:
     return lambda pixels: forward(pixels).numpy()
 
 
-RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {".keras": lambda bundle: trace_model(load_model(bundle))}
+RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
+    ".keras": lambda bundle: trace_model(load_model(bundle)),
+    ".npz": lambda bundle: EncoderRuntime.load(bundle.check_model_file()),
+}
 """How to load a network, by the ending of its file."""
 
 READERS: dict[str, Callable[[Source, int], np.ndarray]] = {"squash": read_pixels}
@@ -122,6 +126,17 @@ class Predictor:
             self.runtime(pixels[start : start + BATCH_SIZE]) for start in range(0, len(pixels), BATCH_SIZE)
         ]
         return probability_of_ai(np.concatenate(parts), self.bundle.temperature)
+
+    def evidence(self, pixels: np.ndarray) -> np.ndarray | None:
+        """Where in each picture the network found its reasons, if it can say without gradients.
+
+        Args:
+            pixels: uint8 [n, size, size, 3], as `read` gives them.
+
+        Returns:
+            float32 [n, rows, columns] over the whole picture, above 0 for AI, below for human; or None.
+        """
+        return self.runtime.evidence(pixels) if hasattr(self.runtime, "evidence") else None
 
     def predict_cached(self, cache: PixelCache, rows: np.ndarray, progress: bool = False) -> np.ndarray:
         """Probability for rows of a pixel cache: float64 [n], whatever n in the memory of a few batches."""

@@ -40,7 +40,7 @@ def reliability_plot(
         tables: By model, then `before` and `after`: `probability`, `ai`, `weight`, `ai_low`, `ai_high`.
         errors: By model, then `before` and `after`: the calibration error as `{"value", "low", "high"}`.
         note: Which data.
-        title: Title; what the temperature does if not given.
+        title: Title; what the temperature does to the last model if not given.
 
     Returns:
         Marks on the diagonal are calibrated; their area is the share of all pictures in the bin.
@@ -132,7 +132,7 @@ def _range_of_answers(sweeps: Sequence[pd.DataFrame], also: Sequence[float]) -> 
 
 
 def _reliability_title(errors: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> str:
-    model, both = next(iter(errors.items()))
+    model, both = list(errors.items())[-1]
     before, after = (both[when]["value"] for when in ("before", "after"))
     if before is None or after is None:
         return "What was said against what was true"

@@ -61,7 +61,7 @@ def evidence_gallery(
     note: str = "",
     names: tuple[str, str] = (
         "The picture",
-        "What speaks for AI (orange) and for human-made (blue); below, the truth and the probability of AI",
+        "Orange speaks for AI, blue for human-made; below: truth, probability of AI",
     ),
 ) -> Figure:
     """Draw pictures, and below each what spoke for either class.

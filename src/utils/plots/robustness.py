@@ -57,8 +57,9 @@ def robustness_curves(
         axes.tick_params(axis="x", labelsize=SMALL_SIZE)
         axes.set_title(axes_names[kind], fontsize=TEXT_SIZE)
         light_grid(axes)
-    seen = np.concatenate([table["auc"] for models in tables.values() for table in models.values()])
-    panels[0].set_ylim(min(0.4, np.nanmin(seen) - 0.05), max(0.8, np.nanmax(seen) + 0.05))
+    seen = pd.concat([table for models in tables.values() for table in models.values()])
+    low, high = np.nanmin(seen[["auc", "auc_low"]]), np.nanmax(seen[["auc", "auc_high"]])
+    panels[0].set_ylim(min(0.4, low - 0.03), max(0.8, high + 0.03))
     for axes in panels[::COLUMNS]:
         axes.set_ylabel("ROC-AUC")
     _explain(panels[len(tables)], {model for models in tables.values() for model in models})
@@ -127,4 +128,4 @@ def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_nam
         for row in table.iloc[1:].itertuples()
     ]
     loss, model, kind, level = max(losses)
-    return f"The largest loss of ROC-AUC is {loss:.2f}: {model_name(model)}, {kind} {level:g}"
+    return f"The largest loss of ROC-AUC is {loss:.2f}: {model_name(model)}, {kind} = {level:g}"
