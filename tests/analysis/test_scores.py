@@ -1,5 +1,7 @@
 """Scores are the model's own, computed once a picture, whatever is measured afterwards."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,11 +14,13 @@ from src.utils.analysis.scores import (
     log_odds,
     lossless_bytes,
     model_key,
+    score_as_they_are,
     score_pictures,
     trained_models,
 )
 from src.utils.data.decode import open_image, read_pixels
 from src.utils.models.bundle import update_bundle_facts
+from src.utils.models.encoder_runtime import BLOCKS, CORNERS, EMBEDDING, WHOLE, EncoderRuntime, Head
 from src.utils.models.predictor import Predictor
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
 from tests.data.pictures import make_images
@@ -131,3 +135,45 @@ def test_models_are_listed_in_the_order_of_the_tables(tmp_path):
         bright_predictor(tmp_path / name)
     assert trained_models(tmp_path) == ["cnn_deck", "cnn_scaled", "best"]
     assert trained_models(tmp_path / "nothing") == []
+
+
+class FakeEncoder:
+    """Says of a picture how bright it is, in every block; counts how often it is asked."""
+
+    sha256 = "0123456789abcdef"
+    widths: ClassVar = dict.fromkeys(BLOCKS, 1)
+
+    def __init__(self):
+        self.asked = 0
+
+    def encode(self, pixels):
+        self.asked += 1
+        brightness = np.array([pixels.mean() / 127.5 - 1], np.float32)
+        return dict.fromkeys(BLOCKS, brightness), None
+
+    def encode_flat(self, pixels):
+        return np.stack([np.concatenate(list(self.encode(picture)[0].values())) for picture in pixels])
+
+
+@pytest.mark.parametrize("crops", [WHOLE, CORNERS])
+def test_features_that_are_kept_give_the_scores_that_the_predictor_gives(tmp_path, images, crops):
+    head = Head({EMBEDDING: np.array([2.0], np.float32)}, {EMBEDDING: 0.0}, 0.25, FakeEncoder.sha256, crops)
+    encoder = FakeEncoder()
+    predictor = bright_predictor(tmp_path / "best", runtime=EncoderRuntime(encoder, head), input_size=288)
+    where = (predictor, images, tmp_path / "raw", tmp_path / "memory")
+    expected = score_pictures(*where, progress=False)
+    before = encoder.asked
+    for _ in range(2):
+        found = score_as_they_are(*where, tmp_path / "features", progress=False)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert encoder.asked - before == (len(images) if crops == WHOLE else 0)
+
+
+def test_any_other_model_scores_its_pictures(tmp_path, images):
+    predictor = bright_predictor(tmp_path / "bright")
+    expected = score(tmp_path, predictor, images)
+    found = score_as_they_are(
+        predictor, images, tmp_path / "raw", tmp_path / "fresh", tmp_path / "features", progress=False
+    )
+    np.testing.assert_array_equal(found, expected)
+    assert not (tmp_path / "features").exists()

@@ -1,7 +1,7 @@
 """What happens to an answer when a picture is read in another way than the network was trained with.
 
-The deck read pixels in three ways: bilinear resizing without antialiasing in training, nearest-neighbour in its
-URL cell, and nearest-neighbour divided by 255 on its page. A network answers each of them, and does not
+The deck read pixels in three ways: bilinear resizing without antialiasing in training, nearest-neighbour in
+its URL cell, and nearest-neighbour divided by 255 on its page. A network answers each of them, and does not
 complain.
 """
 
