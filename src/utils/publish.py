@@ -7,12 +7,16 @@ Tests compare README and model card with `docs/results.json`, so a number cannot
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from src.utils.files import atomic_path, read_json, write_text
 from src.utils.names import interval_text, metric_name, model_name
@@ -109,8 +113,6 @@ def shown_figures(text: str) -> list[str]:
 
 def promote_figure(source: Path, target: Path) -> None:
     """Copy a figure at the documents' width."""
-    from PIL import Image
-
     with Image.open(source) as image, atomic_path(target) as temporary:
         height = round(image.height * FIGURE_WIDTH / image.width)
         smaller = image.convert("RGB").resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
@@ -123,9 +125,38 @@ def clean_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
         cell["metadata"].pop("execution", None)
         if cell["cell_type"] == "code":
             cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
+            for output in cell["outputs"]:
+                _make_lighter(output.get("data", {}), output.get("metadata", {}))
     notebook["metadata"].pop("language_info", None)
     notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return notebook
+
+
+def lighter_picture(png: bytes) -> tuple[str, bytes]:
+    """Encode a stored plot for git: in 128 colours, or as JPEG where that is less than half (photographs).
+
+    Args:
+        png: A PNG file.
+
+    Returns:
+        Media type and file.
+    """
+    with Image.open(io.BytesIO(png)) as image:
+        pixels = image.convert("RGB")
+    palette, photograph = io.BytesIO(), io.BytesIO()
+    pixels.quantize(128, dither=Image.Dither.NONE).save(palette, "PNG", optimize=True)
+    pixels.save(photograph, "JPEG", quality=82, optimize=True)
+    if 2 * photograph.tell() < palette.tell():
+        return "image/jpeg", photograph.getvalue()
+    return "image/png", palette.getvalue()
+
+
+def _make_lighter(data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Exchange an output's PNG for a lighter picture; its alt text goes along."""
+    if "image/png" in data:
+        kind, content = lighter_picture(base64.b64decode(data.pop("image/png")))
+        data[kind] = base64.b64encode(content).decode("ascii")
+        metadata[kind] = metadata.pop("image/png", {})
 
 
 def publish(root: Path = PROJECT_ROOT) -> list[Path]:
@@ -140,7 +171,7 @@ def publish(root: Path = PROJECT_ROOT) -> list[Path]:
     Raises:
         UserError: The run is missing or not up to date, or a document shows a figure that no notebook made.
     """
-    settings = Settings(source="sample", profile="full", root=root)
+    settings = Settings.from_env({"DATA_SOURCE": "sample"}, root)
     stages = load_stages(root)
     for stage in stages:
         if reason := why_stale(stage, settings):
