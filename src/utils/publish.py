@@ -145,7 +145,7 @@ def lighter_picture(png: bytes) -> tuple[str, bytes]:
         pixels = image.convert("RGB")
     palette, photograph = io.BytesIO(), io.BytesIO()
     pixels.quantize(128, dither=Image.Dither.NONE).save(palette, "PNG", optimize=True)
-    pixels.save(photograph, "JPEG", quality=82, optimize=True)
+    pixels.save(photograph, "JPEG", quality=72, optimize=True)
     if 2 * photograph.tell() < palette.tell():
         return "image/jpeg", photograph.getvalue()
     return "image/png", palette.getvalue()
