@@ -27,6 +27,18 @@ METRIC_NAMES = {
     "average_precision": "Average precision",
     "brier": "Brier score",
     "ece": "Calibration error",
+    "brier_calibrated": "Brier score, calibrated",
+    "ece_calibrated": "Calibration error, calibrated",
+    "ece_by_chance": "Calibration error by chance",
+    "threshold_fpr5": "Threshold for 5 % false accusations",
+    "accused_fpr5": "Human-made accused there",
+    "caught_fpr5": "AI-generated caught there",
+    "accused": "Human-made accused",
+    "caught": "AI-generated caught",
+    "answered": "Share with a verdict",
+    "right": "Right among verdicts",
+    "right_without": "Right without the band",
+    "twin_above_its_photograph": "Twin ranked above its photograph",
 }
 
 ALL_CONTAINER = "all container facts"
@@ -78,10 +90,10 @@ def interval_text(entry: Mapping[str, float | None] | None, digits: int = 2) -> 
     """
     if entry is None or entry["value"] is None:
         return "–"
-    value = f"{entry['value']:.{digits}f}"
+    value = f"{entry['value']:z.{digits}f}"
     if entry["low"] is None or entry["high"] is None:
         return f"{value} (interval not estimable)"
-    return f"{value} [{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]"
+    return f"{value} [{entry['low']:z.{digits}f}, {entry['high']:z.{digits}f}]"
 
 
 def trust_sentence(facts: Mapping[str, Any]) -> str:
