@@ -3,7 +3,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION
-export TF_CPP_MIN_LOG_LEVEL ?= 3
+TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_CPP_MIN_LOG_LEVEL
 
 # Inside a conda environment made from environment.yml that one is used; anywhere else, a .venv of our own.
 ENV_NAME := human-or-ai
