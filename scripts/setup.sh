@@ -17,6 +17,10 @@ find_python() {
 }
 
 if [ ! -x "$env/bin/python" ] || ! "$env/bin/python" -m pip --version >/dev/null 2>&1; then
+    if [ "$env" != .venv ]; then
+        echo "$env has no Python with pip: make it again with 'conda env create -f environment.yml'." >&2
+        exit 1
+    fi
     python=$(find_python)
     if [ -z "$python" ]; then
         found=$(python3 --version 2>/dev/null || echo "no python3")
