@@ -25,6 +25,12 @@ def test_data_dir_alone_means_folder(tmp_path):
     assert (settings.source, settings.data_dir) == ("folder", tmp_path)
 
 
+def test_a_relative_data_dir_starts_at_the_project(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert Settings.from_env({"DATA_DIR": "pictures"}, root=tmp_path).data_dir == tmp_path / "pictures"
+
+
 def test_more_seeds_only_where_training_is_quick(tmp_path):
     assert Settings.from_env({}, root=tmp_path).seeds == 3
     assert Settings.from_env({"DATA_SOURCE": "kaggle"}, root=tmp_path).seeds == 1

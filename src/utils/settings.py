@@ -64,7 +64,8 @@ class Settings:
         """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS and SPLIT.
 
         Args:
-            env: Variables by name; the process's own by default. An empty value counts as unset.
+            env: Variables by name; the process's own by default. An empty value counts as unset. A relative
+                DATA_DIR starts at `root`, wherever a notebook happens to run.
             root: The project's folder.
 
         Raises:
@@ -89,7 +90,7 @@ class Settings:
             return number
 
         profile = choice("PROFILE", "full", PROFILES)
-        data_dir = Path(env["DATA_DIR"]).expanduser().resolve() if env.get("DATA_DIR") else None
+        data_dir = (root / Path(env["DATA_DIR"]).expanduser()).resolve() if env.get("DATA_DIR") else None
         source, reason = _choose_source(env.get("DATA_SOURCE", ""), data_dir, root)
         return cls(
             source=source,
