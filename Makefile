@@ -16,10 +16,10 @@ endif
 PY := "$(ENV)/bin/python"
 STAMP := $(ENV)/.$(ENV_NAME)-ready
 
-.PHONY: help setup reproduce test lint notebook predict app benchmark publish lock clean
+.PHONY: help setup reproduce test lint notebook predict app publish-model benchmark publish lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make .venv and install the lock (once; about 1 GB to download)
 
@@ -44,6 +44,9 @@ predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
 
 app: setup ## serve the web page on this machine
 	@$(PY) -m src.app
+
+publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
+	@$(PY) -m src.utils.publish_model $(MODEL)
 
 benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
 	@$(PY) -m benchmarks.run

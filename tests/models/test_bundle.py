@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 
 from src.utils.files import write_json
 from src.utils.models import bundle as bundles
+from src.utils.models import exporting
 from src.utils.models.bundle import (
     choose_default,
     default_bundle_dir,
@@ -25,7 +28,7 @@ from src.utils.models.bundle import (
 )
 from src.utils.models.predictor import Predictor
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
-from tests.models.tiny import SIZE, build_tiny
+from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixels
 
 
 def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
@@ -52,7 +55,7 @@ def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
 
 def test_a_saved_model_predicts_the_same_again(tmp_path: Path) -> None:
     model = build_tiny()
-    pixels = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+    pixels = random_pixels()
     folder = tmp_path / "models" / "tiny"
     history = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.6]})
     saved = save_bundle(folder, model, {"seed": 7, "threshold": 0.25}, history)
@@ -72,25 +75,151 @@ def test_a_save_that_fails_leaves_the_old_bundle(tmp_path: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
 
 
-def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:
+def test_a_keras_model_is_served_as_its_export(tmp_path: Path) -> None:
+    bundle = save_bundle(tmp_path / "tiny", build_tiny(), {})
+    assert bundle.served_path == tmp_path / "tiny" / "model.onnx"
+    assert bundle.served_files == {"model.onnx": hashlib.sha256(bundle.served_path.read_bytes()).hexdigest()}
+    assert bundle.facts["served_file"] == "model.onnx" and bundle.facts["model_file"] == "model.keras"
+    assert bundle.check_served_files() == bundle.served_path
+    assert bundle.check_model_file() == tmp_path / "tiny" / "model.keras"
+
+
+def test_facts_and_served_files_are_enough_to_serve(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "tiny"
+    model = build_tiny()
+    save_bundle(folder, model, {"metrics": {"validation": {"loss": 0.5}}}, pd.DataFrame({"epoch": [1]}))
+    (folder / "model.keras").unlink()
+    (folder / "history.csv").unlink()
+    update_bundle_facts(folder, temperature=2.0, metrics={"test": {"auc": 0.8}})
+    assert choose_default(folder.parent) == "tiny"
+    logits = np.asarray(model(random_pixels()))
+    found = Predictor.load(folder).predict_pixels(random_pixels())
+    np.testing.assert_allclose(found, 1 / (1 + np.exp((logits[:, 0] - logits[:, 1]) / 2)), atol=1e-6)
+    with pytest.raises(UserError, match=r"model\.keras is missing"):
+        load_model(load_bundle(folder))
+
+
+def test_a_bundle_of_an_earlier_version_serves_its_model(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    model = build_tiny()
+    facts = dict(save_bundle(folder, model, {}).facts)
+    del facts["served_file"], facts["served_files"]
+    write_json(folder / "bundle.json", facts)
+    (folder / "model.onnx").unlink()
+    bundle = load_bundle(folder)
+    assert bundle.served_files == {"model.keras": facts["model_sha256"]}
+    assert bundle.check_served_files() == bundle.model_path
+    logits = np.asarray(model(random_pixels()))
+    found = Predictor.load(folder).predict_pixels(random_pixels())
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), atol=1e-6)
+
+
+def test_what_saves_itself_is_served_with_all_it_saved(tmp_path: Path) -> None:
+    def save(path: Path) -> None:
+        path.write_bytes(b"head")
+        path.with_name("beside.bin").write_bytes(b"beside")
+
+    model = SimpleNamespace(file_name="head.npz", input_shape=(None, SIZE, SIZE, 3), save=save)
+    bundle = save_bundle(tmp_path / "best", model, {})
+    assert bundle.served_path.name == bundle.facts["model_file"] == "head.npz"
+    assert bundle.served_files == {
+        name: hashlib.sha256(name.split(".")[0].encode()).hexdigest() for name in ("beside.bin", "head.npz")
+    }
+    assert bundle.check_served_files() == bundle.served_path
+    (bundle.folder / "beside.bin").write_bytes(b"other")
+    with pytest.raises(UserError, match=r"beside\.bin is not the file"):
+        bundle.check_served_files()
+
+
+def test_a_model_that_cannot_be_exported_is_served_by_keras(tmp_path: Path) -> None:
+    model = build_unexportable()
+    with pytest.warns(UserWarning, match="odd is served by Keras.*Erfinv") as told:
+        bundle = save_bundle(tmp_path / "odd", model, {})
+    (line,) = [str(one.message) for one in told if "served by Keras" in str(one.message)]
+    assert "\n" not in line
+    assert bundle.served_path == bundle.model_path and set(bundle.served_files) == {"model.keras"}
+    assert sorted(path.name for path in bundle.folder.iterdir()) == ["bundle.json", "model.keras"]
+    logits = np.asarray(model(random_pixels()))
+    found = Predictor.load(bundle.folder).predict_pixels(random_pixels())
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), atol=1e-6)
+
+
+def test_a_bad_export_never_becomes_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fake_bundle(tmp_path / "models" / "tiny", loss=0.5)
+    before = (folder / "bundle.json").read_text()
+    monkeypatch.setattr(
+        exporting, "onnx_runtime", lambda path, size: lambda pixels: np.zeros((len(pixels), 2), np.float32)
+    )
+    with pytest.raises(UserError, match="answers otherwise once exported"):
+        save_bundle(folder, build_tiny(), {})
+    assert (folder / "bundle.json").read_text() == before
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize("served", ["model.onnx", "model.keras"])
+def test_a_changed_file_is_not_loaded(tmp_path: Path, served: str) -> None:
+    folder = tmp_path / "tiny"
+    bundle = save_bundle(folder, build_tiny(), {})
+    load = Predictor.load if served == "model.onnx" else lambda folder: load_model(load_bundle(folder))
+    with (folder / served).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(UserError, match=f"{served} is not the file") as problem:
+        load(folder)
+    assert "\n" not in str(problem.value)
+    (folder / served).unlink()
+    with pytest.raises(UserError, match=f"{served} is missing"):
+        load(folder)
+    assert bundle.facts == load_bundle(folder).facts
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "problem"),
+    [
+        (None, SIZE + 1, r"shapes \[\[16, 16, 3\], \[2\]\], not \[17, 17, 3\]"),
+        (b"no network", SIZE, "arsing failed"),
+    ],
+)
+def test_an_export_that_is_not_the_bundles_network_is_one_line(
+    tmp_path: Path, content: bytes | None, size: int, problem: str
+) -> None:
     folder = tmp_path / "tiny"
     save_bundle(folder, build_tiny(), {})
-    with (folder / "model.keras").open("ab") as file:
-        file.write(b"x")
-    with pytest.raises(UserError, match="not the file"):
+    if content:
+        (folder / "model.onnx").write_bytes(content)
+    sha256 = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    update_bundle_facts(folder, input_size=size, served_files={"model.onnx": sha256})
+    with pytest.raises(UserError, match=f"model.onnx cannot be used .*{problem}") as found:
         Predictor.load(folder)
-    (folder / "model.keras").unlink()
-    with pytest.raises(UserError, match="is missing"):
-        Predictor.load(folder)
+    assert "\n" not in str(found.value)
 
 
 def test_a_model_with_code_inside_is_refused(tmp_path: Path) -> None:
     import keras
 
     layers = [keras.Input((SIZE, SIZE, 3)), keras.layers.Lambda(lambda x: x[:, 0, 0, :2])]
-    save_bundle(tmp_path / "lambda", keras.Sequential(layers), {})
+    bundle = save_bundle(tmp_path / "lambda", keras.Sequential(layers), {})
     with pytest.raises(UserError, match="cannot be loaded"):
-        Predictor.load(tmp_path / "lambda")
+        load_model(bundle)
+    # The export holds what the code did, but no code.
+    assert Predictor.load(tmp_path / "lambda").predict_pixels(random_pixels()).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"served_file": "other.onnx"},
+        {"served_file": "../model.onnx", "served_files": {"../model.onnx": "0"}},
+        {"served_file": "/etc/hostname", "served_files": {"/etc/hostname": "0"}},
+        {"served_file": "a.onnx", "served_files": {"a.onnx": "0", "b/c": "0"}},
+        {"served_file": "a.onnx", "served_files": "a.onnx"},
+        {"served_files": {"a.onnx": "0"}},
+        {"served_file": 3, "served_files": {}},
+        {"model_file": "../model.keras"},
+    ],
+)
+def test_files_outside_the_bundle_are_not_read(tmp_path: Path, facts: dict) -> None:
+    with pytest.raises(UserError, match="damaged"):
+        load_bundle(fake_bundle(tmp_path / "odd", **facts))
 
 
 @pytest.mark.parametrize(
@@ -112,11 +241,17 @@ def test_a_damaged_bundle_says_so(tmp_path: Path, text: str | None, problem: str
 
 
 @pytest.mark.parametrize(
-    ("entry", "value"), [("resize", "holographic"), ("output", "poem"), ("model_file", "m.xyz")]
+    ("facts", "problem"),
+    [
+        ({"resize": "holographic"}, "resize 'holographic'"),
+        ({"output": "poem"}, "output 'poem'"),
+        ({"served_file": "m.xyz", "served_files": {"m.xyz": "0"}}, r"served_file '\.xyz'"),
+        ({"model_file": "m.xyz"}, r"served_file '\.xyz'"),
+    ],
 )
-def test_a_bundle_of_a_later_version_is_not_misread(tmp_path: Path, entry: str, value: str) -> None:
-    with pytest.raises(UserError, match=f"{entry}.*does not know"):
-        Predictor.load(fake_bundle(tmp_path / "later", **{entry: value}))
+def test_a_bundle_of_a_later_version_is_not_misread(tmp_path: Path, facts: dict, problem: str) -> None:
+    with pytest.raises(UserError, match=f"{problem}, which this version does not know"):
+        Predictor.load(fake_bundle(tmp_path / "later", **facts))
 
 
 def test_other_versions_are_a_warning(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import subprocess
+import sys
 from itertools import count, islice
 from pathlib import Path
 
@@ -9,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.utils.models.bundle import Bundle
+from src.utils.models.bundle import Bundle, save_bundle
 from src.utils.models.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
-from src.utils.settings import CLASS_NAMES, UserError
-from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project
+from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
+from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
 
 
 def make_predictor(runtime=fake_runtime, threshold=0.5, temperature=1.0, band=(0.4, 0.6)) -> Predictor:
@@ -123,3 +126,50 @@ def test_a_traced_model_is_traced_once_and_agrees_with_keras() -> None:
     alone = np.concatenate([run(pixels[index : index + 1]) for index in range(3)])
     np.testing.assert_allclose(alone, together[:3], atol=1e-6)
     assert run.__closure__[0].cell_contents.experimental_get_tracing_count() == 1
+
+
+def test_the_command_line_needs_no_tensorflow_for_a_network(tmp_path: Path) -> None:
+    model = build_tiny()
+    save_bundle(tmp_path / "tiny", model, {})
+    pixels = random_pixels(4)
+    names = [str(tmp_path / f"{index}.png") for index in range(4)]
+    for name, picture in zip(names, pixels, strict=True):
+        Image.fromarray(picture).save(name)
+    program = f"""
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = None  # importing them would fail
+from src.utils.predict import main
+code = main(["--model", {str(tmp_path / "tiny")!r}, *{names!r}])
+heavy = {{"tensorflow", "keras", "pandas", "scipy", "sklearn", "onnx", "tf2onnx"}}
+assert not [name for name in heavy if sys.modules.get(name)], sorted(heavy & set(sys.modules))
+sys.exit(code)
+"""
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    found = [float(row["probability_ai"]) for row in csv.DictReader(run.stdout.splitlines())]
+    expected = probability_of_ai(model.predict(pixels.astype(np.float32), verbose=0))
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_an_exported_network_is_given_one_picture_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    model = build_tiny()
+    save_bundle(tmp_path / "tiny", model, {})
+    predictor = Predictor.load(tmp_path / "tiny")
+    shapes = []
+    original = onnxruntime.InferenceSession.run
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession,
+        "run",
+        lambda self, names, inputs: (
+            shapes.append([one.shape for one in inputs.values()]) or original(self, names, inputs)
+        ),
+    )
+    pixels = random_pixels(BATCH_SIZE + 2)
+    together = predictor.predict_pixels(pixels)
+    assert shapes == [[(1, SIZE, SIZE, 3)]] * (BATCH_SIZE + 2)
+    alone = [predictor.predict_pixels(pixels[index : index + 1])[0] for index in range(len(pixels))]
+    assert together.tolist() == alone

@@ -111,7 +111,18 @@ def test_bundle_reproduces_its_metric_and_is_not_trained_twice(
 
 
 @pytest.mark.parametrize(
-    "change", ["epochs", "seed", "split", "network", "code", "precision", "damaged model", None]
+    "change",
+    [
+        "epochs",
+        "seed",
+        "split",
+        "network",
+        "code",
+        "precision",
+        "damaged model.keras",
+        "damaged model.onnx",
+        None,
+    ],
 )
 def test_whatever_the_result_depends_on_makes_it_train_again(
     project: Project, monkeypatch: pytest.MonkeyPatch, change: str | None
@@ -138,8 +149,8 @@ def test_whatever_the_result_depends_on_makes_it_train_again(
     elif change == "precision":
         other = {"float32": "mixed_bfloat16", "mixed_bfloat16": "float32"}[training_policy()]
         monkeypatch.setenv("PRECISION", other)
-    elif change == "damaged model":
-        (settings.models_dir / "tiny" / "model.keras").write_bytes(b"")
+    elif change and change.startswith("damaged"):
+        (settings.models_dir / "tiny" / change.split()[1]).write_bytes(b"")
     with pytest.raises(TrainedAgainError) if change else contextlib.nullcontext():
         train_once(build, images=images, settings=settings, code=code)
 

@@ -31,12 +31,28 @@ def build_tiny(policy: str = "float32"):
     )
 
 
+def build_unexportable():
+    """A network with an operation that ONNX does not have: the inverse error function of the mean colour."""
+    import keras
+
+    pixels = keras.Input((SIZE, SIZE, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 300)(pixels))
+    return keras.Model(pixels, keras.layers.Dense(2)(keras.ops.erfinv(mean)), name="odd")
+
+
 def make_project(root: Path, pictures: int = 40) -> tuple[Settings, pd.DataFrame, PixelCache]:
     """A project folder with pictures of two classes and their cache."""
     settings = Settings(root=root, epochs=3, seed=7)
     images = make_images(settings.raw_dir, pictures)
     cache = open_pixel_cache(images, settings.raw_dir, settings.interim_dir / "pixels", SIZE, progress=False)
     return settings, images, cache
+
+
+def random_pixels(number: int = 5, size: int = SIZE, seed: int = 0) -> np.ndarray:
+    """Pictures of noise, uint8 [number, size, size, 3], each of another brightness."""
+    random = np.random.default_rng(seed)
+    brightest = np.linspace(60, 256, number)[:, None, None, None]
+    return (random.random((number, size, size, 3)) * brightest).astype(np.uint8)
 
 
 def fake_runtime(pixels: np.ndarray) -> np.ndarray:

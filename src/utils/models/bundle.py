@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 FACTS_FILE = "bundle.json"
 MODEL_FILE = "model.keras"
+EXPORTED_FILE = "model.onnx"
 HISTORY_FILE = "history.csv"
 DEFAULT_FILE = "default"
 PREFERRED = "best"
@@ -33,7 +34,7 @@ PREFERRED = "best"
 UNCERTAIN_BAND = (0.4, 0.6)
 """Probabilities too near a coin toss to call, until calibration measures a band."""
 
-_MEASURED_WITH = ("tensorflow", "keras", "numpy", "pillow")
+_MEASURED_WITH = ("tensorflow", "keras", "onnxruntime", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,37 @@ class Bundle:
 
     @property
     def model_path(self) -> Path:
-        """The file of the network; its ending tells which runtime reads it."""
+        """The trained network, for going on with it; a folder that only serves need not have it."""
         return self.folder / self.facts["model_file"]
 
+    @property
+    def served_path(self) -> Path:
+        """The file a predictor loads; its ending tells which runtime reads it."""
+        return self.folder / self.facts.get("served_file", self.facts["model_file"])
+
+    @property
+    def served_files(self) -> dict[str, str]:
+        """What serving needs besides bundle.json: file name → SHA-256 in hexadecimal digits."""
+        facts = self.facts
+        return dict(facts.get("served_files", {facts["model_file"]: facts["model_sha256"]}))
+
     def check_model_file(self) -> Path:
-        """Path of the network, once its content is what was saved.
+        """Path of the trained network, once its content is what was saved.
 
         Raises:
             UserError: The file is missing or differs.
         """
-        path = self.model_path
-        if not path.is_file():
-            raise UserError(f"{path} is missing: train again with `make reproduce`.")
-        if _sha256(path) != self.facts["model_sha256"]:
-            raise UserError(
-                f"{path} is not the file bundle.json describes: train again with `make reproduce`."
-            )
-        return path
+        return _check_file(self.model_path, self.facts["model_sha256"])
+
+    def check_served_files(self) -> Path:
+        """Path of the file a predictor loads, once all that serving needs is what was saved.
+
+        Raises:
+            UserError: A file is missing or differs.
+        """
+        for name, sha256 in self.served_files.items():
+            _check_file(self.folder / name, sha256)
+        return self.served_path
 
 
 def save_bundle(
@@ -95,8 +110,10 @@ def save_bundle(
 
     Args:
         folder: `models/<source>/<name>`.
-        model: In float32, input [n, size, size, 3]; a Keras model, or anything with its `save` and
-            `input_shape` and the `file_name` it is saved under.
+        model: In float32, input [n, size, size, 3]. A Keras model, which is served as the ONNX file it is
+            exported to, or by Keras itself where that cannot be done (a warning says why). Or anything with
+            its `save` and `input_shape` and the `file_name` it is saved under, which is served as it is,
+            with whatever else `save` puts beside it.
         facts: Entries of bundle.json; they come before the defaults set here (threshold 0.5, temperature 1,
             …).
         history: One row an epoch, kept as history.csv.
@@ -105,13 +122,13 @@ def save_bundle(
         The bundle as it can be loaded.
 
     Raises:
+        UserError: The exported network's answers are not the model's; the old bundle is still there.
         OSError: The folder cannot be written; the old bundle is still there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        model_file = getattr(model, "file_name", MODEL_FILE)
-        model.save(partial / model_file)
+        files = _write_network(model, partial)
         defaults = {
             "schema": SCHEMA,
             "name": folder.name,
@@ -124,8 +141,7 @@ def save_bundle(
             "uncertain_band": list(UNCERTAIN_BAND),
             "metrics": {},
             "versions": library_versions(),
-            "model_file": model_file,
-            "model_sha256": _sha256(partial / model_file),
+            **files,
         }
         write_json(partial / FACTS_FILE, {**defaults, **facts})
         if history is not None:
@@ -163,6 +179,7 @@ def load_bundle(folder: Path) -> Bundle:
             uncertain_band=tuple(facts["uncertain_band"]) if facts["uncertain_band"] else None,
             facts=facts,
         )
+        _check_names(facts)
         saved_with = facts["versions"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}): train again with `make reproduce`.") from error
@@ -291,6 +308,56 @@ def _replace_folder(new: Path, folder: Path) -> None:
         shutil.rmtree(old)
     else:
         new.rename(folder)
+
+
+def _write_network(model: Any, folder: Path) -> dict[str, Any]:
+    """Write a network's files into an empty folder; return bundle.json's entries about them."""
+    model_file = getattr(model, "file_name", MODEL_FILE)
+    model.save(folder / model_file)
+    saved = sorted(path.name for path in folder.iterdir())
+    served_file = _export(model, folder) if model_file == MODEL_FILE else model_file
+    needed = saved if served_file == model_file else [served_file]
+    return {
+        "model_file": model_file,
+        "model_sha256": _sha256(folder / model_file),
+        "served_file": served_file,
+        "served_files": {name: _sha256(folder / name) for name in needed},
+    }
+
+
+def _export(model: keras.Model, folder: Path) -> str:
+    """Export a Keras model; return the name of the file to serve."""
+    from src.utils.models.exporting import CannotExport, export_onnx
+
+    try:
+        export_onnx(model, folder / EXPORTED_FILE)
+    except CannotExport as error:
+        warnings.warn(f"{model.name} is served by Keras, for it cannot be exported: {error}", stacklevel=4)
+        return MODEL_FILE
+    return EXPORTED_FILE
+
+
+def _check_names(facts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless bundle.json names files of its own folder only, the served one among them."""
+    served_file = facts.get("served_file", facts["model_file"])
+    served_files = dict(facts.get("served_files", {facts["model_file"]: facts["model_sha256"]}))
+    if served_file not in served_files:
+        raise ValueError(f"{served_file!r} has no checksum")
+    for name in (facts["model_file"], *served_files):
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no name for a file")
+
+
+def _check_file(path: Path, sha256: str) -> Path:
+    """The path, if the file is there and has that checksum."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing: put it back, or train again with `make reproduce`.")
+    if _sha256(path) != sha256:
+        raise UserError(
+            f"{path} is not the file bundle.json describes: put that back, or train again with "
+            "`make reproduce`."
+        )
+    return path
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,6 @@
 """One way from a picture to a probability, for evaluation, command line and web alike.
 
-Importing this needs no TensorFlow: a runtime is chosen by the ending of the bundle's model file when a
+Importing this needs no TensorFlow: a runtime is chosen by the ending of the file a bundle serves when a
 predictor is loaded, and is nothing but a function from pixels to the network's output.
 """
 
@@ -18,6 +18,7 @@ from src.utils.data.decode import read_pixels
 from src.utils.data.parallel import map_ahead
 from src.utils.models.bundle import Bundle, load_bundle, load_model
 from src.utils.models.encoder_runtime import EncoderRuntime
+from src.utils.models.onnx_session import onnx_runtime
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -50,11 +51,25 @@ def trace_model(model: keras.Model) -> Runtime:
     return lambda pixels: forward(pixels).numpy()
 
 
+def load_exported(bundle: Bundle) -> Runtime:
+    """Load the network that a Keras model was exported to.
+
+    Raises:
+        UserError: The file is missing, damaged, or not the network that bundle.json describes.
+    """
+    path = bundle.check_served_files()
+    try:
+        return onnx_runtime(path, bundle.input_size)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be used ({error}): train again with `make reproduce`.") from error
+
+
 RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
+    ".onnx": load_exported,
+    ".npz": lambda bundle: EncoderRuntime.load(bundle.check_served_files()),
     ".keras": lambda bundle: trace_model(load_model(bundle)),
-    ".npz": lambda bundle: EncoderRuntime.load(bundle.check_model_file()),
 }
-"""How to load a network, by the ending of its file."""
+"""How to load a network, by the ending of its file; Keras is for networks that cannot be exported."""
 
 READERS: dict[str, Callable[[Source, int], np.ndarray]] = {"squash": read_pixels}
 """How a file becomes the network's pixels, uint8 [size, size, 3], by the bundle's `resize`."""
@@ -97,13 +112,13 @@ class Predictor:
         for entry, known, value in (
             ("resize", READERS, bundle.resize),
             ("output", ("logits",), bundle.output),
-            ("model_file", RUNTIMES, bundle.model_path.suffix),
+            ("served_file", RUNTIMES, bundle.served_path.suffix),
         ):
             if value not in known:
                 raise UserError(
                     f"{folder} has {entry} {value!r}, which this version does not know: update it."
                 )
-        return cls(bundle, RUNTIMES[bundle.model_path.suffix](bundle))
+        return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
     def read(self, source: Source) -> np.ndarray:
         """Read a picture (path or bytes) as the network gets it: uint8 [size, size, 3].

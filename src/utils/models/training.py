@@ -343,10 +343,11 @@ def _fingerprint(*parts: object) -> str:
 
 
 def _same_training(folder: Path, fingerprint: str) -> Bundle | None:
-    """The bundle there, if it came from this very training and its model is intact."""
+    """The bundle there, if it came from this very training and is intact: the network and what is served."""
     try:
         bundle = load_bundle(folder)
         bundle.check_model_file()
+        bundle.check_served_files()
     except UserError:
         return None
     return bundle if bundle.facts.get("fingerprint") == fingerprint else None
