@@ -1,8 +1,8 @@
 # Two commands do everything on a fresh machine:  make reproduce   and   make test
-# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random
+# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random  ENCODER=auto|…
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION
+export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 

@@ -1,11 +1,12 @@
 """Which notebooks are up to date: same inputs, same answer.
 
 A stage is one numbered notebook. Its inputs are its own cells, every project module that those cells import
-(directly or not), the parameters it uses, the files `notebooks/stages.toml` says it reads, and the versions
-of the libraries whose minor releases change results. Each input is reduced to a digest; a stage whose digests
-are those of its last finished run, and whose outputs are still there, is skipped. Dates play no part, except
-that a folder of raw pictures is compared by names, sizes and times: reading 80,000 files to learn that
-nothing happened would cost minutes, and the scan that follows compares their contents anyway.
+(directly or not), the parameters it uses (of `Settings`, or other variables of the environment), the files
+`notebooks/stages.toml` says it reads, and the versions of the libraries whose minor releases change
+results. Each input is reduced to a digest; a stage whose digests are those of its last finished run, and
+whose outputs are still there, is skipped. Dates play no part, except that a folder of raw pictures is
+compared by names, sizes and times: reading 80,000 files to learn that nothing happened would cost minutes,
+and the scan that follows compares their contents anyway.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from pathlib import Path
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "scikit-learn", "matplotlib")
+LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "onnxruntime", "scikit-learn", "matplotlib")
 """Their versions are inputs of every stage."""
 
 
@@ -186,7 +188,7 @@ def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     for module in module_closure(codes, settings.root):
         inputs[module.relative_to(settings.root).as_posix()] = digest(module)
     for name in stage.parameters:
-        inputs[f"parameter {name}"] = str(getattr(settings, name))
+        inputs[f"parameter {name}"] = str(getattr(settings, name, os.environ.get(name.upper(), "")))
     for entry in stage.reads:
         if entry == "source/":
             inputs.update({f"source {path.name}": digest(path) for path in source_files(settings)})

@@ -20,7 +20,15 @@ from src.utils.analysis.scores import (
 )
 from src.utils.data.decode import open_image, read_pixels
 from src.utils.models.bundle import update_bundle_facts
-from src.utils.models.encoder_runtime import BLOCKS, CORNERS, EMBEDDING, WHOLE, EncoderRuntime, Head
+from src.utils.models.encoder_runtime import (
+    BLOCKS,
+    CLIP_LAYOUT,
+    CORNERS,
+    EMBEDDING,
+    WHOLE,
+    EncoderRuntime,
+    Head,
+)
 from src.utils.models.predictor import Predictor
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
 from tests.data.pictures import make_images
@@ -141,6 +149,7 @@ class FakeEncoder:
     """Says of a picture how bright it is, in every block; counts how often it is asked."""
 
     sha256 = "0123456789abcdef"
+    layout = CLIP_LAYOUT
     widths: ClassVar = dict.fromkeys(BLOCKS, 1)
 
     def __init__(self):

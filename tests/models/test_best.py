@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from src.utils.models.best import DESIGNS, fit_design, head_probability, save_best
+from src.utils.models.best import DESIGNS, fit_design, head_probability, save_best, twin_candidates
 from src.utils.models.bundle import default_bundle_dir
-from src.utils.models.encoder_runtime import ENCODER_FILE, GRID, HEAD_FILE
+from src.utils.models.encoder_runtime import BLOCKS, ENCODER_FILE, GRID, HEAD_FILE
 from src.utils.models.encoders import READ_SIZE, encode_pictures
 from src.utils.models.predictor import Predictor
 from src.utils.settings import Settings, UserError
@@ -37,6 +38,25 @@ def project(tmp_path_factory):
     head = fit_design(DESIGN, encoder, images, views, settings.seed)
     bundle = save_best(settings, encoder, head, images, views["whole"], {"selection": DESIGN.name})
     return settings, images, views, head, bundle
+
+
+def test_twins_of_photographs_speak_for_the_class_they_are_given() -> None:
+    """AI pictures lie to the right, twins of photographs above; only twins called AI make "above" suspicious."""
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], 40)
+    names = [f"{n}.jpg" for n in range(80)]
+    images = pd.DataFrame({"file_name": names, "label": label, "group": names, "split": "train"})
+    rows = rng.normal(0, 0.1, (80, 2))
+    rows[label == 1, 0] += 1
+    twins = rows[label == 0] + [0, 1]
+    above = rows + [0, 1]
+    views = {"whole": dict.fromkeys(BLOCKS, rows), "damaged": dict.fromkeys(BLOCKS, above)}
+    as_ai, as_human = twin_candidates(images, views, dict.fromkeys(BLOCKS, twins))
+    fit, score = np.arange(2, 80), np.array([0, 1])
+    for candidate, suspicious in ((as_ai, True), (as_human, False)):
+        plain, shifted = candidate.fit_and_score(fit, score)
+        assert (plain < 0).all()
+        assert ((shifted > 0) == suspicious).all()
 
 
 def test_the_bundle_is_whole(project) -> None:

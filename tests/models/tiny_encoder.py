@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.utils.models.encoder_runtime import LAYERS, Encoder, message
+from src.utils.models.encoder_runtime import CLIP_LAYOUT, LAYERS, Encoder, message
 
 GROWTH = 1.1
 WIDTH = 3
@@ -21,7 +21,8 @@ WIDTH = 3
 def write_encoder(path: Path, growth: float = GROWTH) -> Path:
     """Write the encoder as an ONNX file."""
     inner = [f"/vision_model/encoder/layers.{index}/Add_1_output_0" for index in range(LAYERS - 1)]
-    tokens = ["tokens_0", *inner, "tokens"]
+    last = CLIP_LAYOUT.outputs[-1]
+    tokens = ["tokens_0", *inner, last]
     nodes = [
         node("AveragePool", ["pixel_values"], "pooled", kernel_shape=[16, 16], strides=[16, 16]),
         node("Reshape", ["pooled", "shape"], "flat"),
@@ -29,14 +30,14 @@ def write_encoder(path: Path, growth: float = GROWTH) -> Path:
         node("ReduceMean", ["patches"], "class_token", axes=[1], keepdims=1),
         node("Concat", ["class_token", "patches"], "tokens_0", axis=1),
         *(node("Mul", [before, "growth"], after) for before, after in itertools.pairwise(tokens)),
-        node("ReduceMean", ["tokens"], "image_embeds", axes=[1], keepdims=0),
+        node("ReduceMean", [last], "image_embeds", axes=[1], keepdims=0),
     ]
     graph = b"".join(message(1, one) for one in nodes) + message(2, b"tiny")
     graph += message(5, tensor("shape", np.array([0, 3, 196], np.int64)))
     graph += message(5, tensor("growth", np.array([growth], np.float32)))
     graph += message(11, value("pixel_values", ["batch", 3, 224, 224]))
     graph += message(12, value("image_embeds", ["batch", WIDTH]))
-    graph += message(12, value("tokens", ["batch", 197, WIDTH]))
+    graph += message(12, value(last, ["batch", 197, WIDTH]))
     opset = message(8, integer(2, 14))
     path.write_bytes(integer(1, 7) + opset + message(7, graph))
     return path

@@ -26,7 +26,7 @@ from src.utils.models.encoder_runtime import (
     Features,
     Head,
 )
-from src.utils.models.encoders import CLIP_SOURCE, READ_SIZE
+from src.utils.models.encoders import read_size
 from src.utils.models.heads import balance, calibrate, fit_head, take
 from src.utils.models.selection import Candidate, combined_candidate, head_candidate
 from src.utils.settings import Settings
@@ -66,7 +66,7 @@ DESIGNS = (
     PROBE,
     Design("embedding, damaged", "the same, also fitted on damaged copies", (EMBEDDING,), _DAMAGED),
     Design(
-        "patches", "mean patch token of layer 8 alone: texture more than subject", (PATCH_BLOCK,), _DAMAGED
+        "patches", "mean patch token of layer 8 alone", (PATCH_BLOCK,), _DAMAGED
     ),
     Design("layers", "class tokens of layers 8 to 12, a regression each, averaged", CLASS_BLOCKS, _DAMAGED),
     Design("layers + patches", "both of these", _LAYERS, _DAMAGED),
@@ -75,10 +75,10 @@ DESIGNS = (
     Design("all blocks, clean", "the same, fitted without damaged copies", BLOCKS),
     Design("all blocks, crops in training", "a crop at native resolution too", BLOCKS, (*_DAMAGED, "crop")),
     Design(
-        "all blocks, crops at prediction", "whole picture and a native crop, averaged", BLOCKS, _DAMAGED, True
+        "all blocks, crops at prediction", "whole picture and an undamaged native crop, averaged", BLOCKS, _DAMAGED, True
     ),
 )
-"""Heads on the CLIP encoder, from plain to full."""
+"""Heads on the encoder, from plain to full; layers in twelfths of its depth."""
 
 
 def design_candidates(
@@ -143,6 +143,37 @@ def other_candidates(
     return candidates
 
 
+def twin_candidates(
+    images: pd.DataFrame, views: Mapping[str, Features], resampled: Features
+) -> list[Candidate]:
+    """Aligned pairs without a generator: every photograph once more, halved and scaled up again.
+
+    As further AI-generated examples they differ from their photographs in an up-scaler's traces and nothing
+    else; as further human-made ones they say that such traces alone prove nothing.
+
+    Args:
+        images: Rows of the manifest, as many as every view has.
+        views: Features by name: `whole`, `damaged`.
+        resampled: Features of the human-made pictures' twins, in their order.
+    """
+    label, weight = images["label"].to_numpy(int), group_weights(images)
+    twin_row = np.cumsum(label == 0) - 1
+
+    def make(called: str, twin_label: int) -> Candidate:
+        def fit_and_score(fit: np.ndarray, score: np.ndarray) -> np.ndarray:
+            human = fit[label[fit] == 0]
+            pictures, twins = take(views["whole"], fit), take(resampled, twin_row[human])
+            both = {block: np.concatenate([pictures[block], twins[block]]) for block in BLOCKS}
+            labels = np.concatenate([label[fit], np.full(len(human), twin_label)])
+            head = fit_head([both], labels, np.concatenate([weight[fit], weight[human]]), BLOCKS)
+            return np.array([head.log_odds(take(views[name], score)) for name in ("whole", "damaged")])
+
+        part = f"all blocks, and resampled twins of the photographs as {called}"
+        return Candidate(f"resampled twins as {called}", part, fit_and_score)
+
+    return [make("AI", 1), make("human", 0)]
+
+
 @dataclass(frozen=True)
 class EncoderModel:
     """An encoder and a head, saved the way a Keras model is: `save_bundle` needs no more than this.
@@ -155,7 +186,12 @@ class EncoderModel:
     encoder: Encoder
     head: Head
     file_name: ClassVar[str] = HEAD_FILE
-    input_shape: ClassVar[tuple] = (None, READ_SIZE, READ_SIZE, 3)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """What a predictor reads: [n, side, side, 3]."""
+        side = read_size(self.encoder.layout.size)
+        return (None, side, side, 3)
 
     def save(self, path: Path) -> None:
         """Write the head to `path` and put the encoder beside it."""
@@ -210,7 +246,7 @@ def save_best(
         "source": settings.source,
         "demonstration": settings.source == "sample",
         "seed": settings.seed,
-        **CLIP_SOURCE,
+        **encoder.layout.record,
         "encoder_sha256": encoder.sha256,
         "blocks": list(head.weights),
         "crops": head.crops,

