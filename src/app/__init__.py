@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Flask
 
 from src.app.analysis import Fetch
 from src.app.limits import Limits
-from src.app.model import BundleModel, Model, ModelSlot, chosen_folder
+from src.app.model import PAUSES, BundleModel, Model, ModelSlot, chosen_folder
 from src.app.protection import PictureRate, protect
 from src.app.routes import EXTENSION, Services, pages
 from src.utils.data.fetch import fetch_image
 
 
 def create_app(
-    load: Callable[[], Model] | None = None, limits: Limits | None = None, fetch: Fetch = fetch_image
+    load: Callable[[], Model] | None = None,
+    limits: Limits | None = None,
+    fetch: Fetch = fetch_image,
+    pauses: Sequence[float] = PAUSES,
 ) -> Flask:
-    """Make the app and start loading its model in the background.
+    """Make the app and start loading its model in the background, again and again while that fails.
 
     Args:
         load: Gives the model; by default the bundle that `chosen_folder` names.
         limits: What a visitor may ask; from the environment by default.
         fetch: Reads a link, called as `fetch_image` is.
+        pauses: Seconds between attempts to load the model; the last one repeats.
 
     Returns:
         The app, which answers at once; `/readyz` tells when it can predict.
@@ -31,7 +35,7 @@ def create_app(
         UserError: A limit in the environment is not a number.
     """
     limits = limits or Limits.from_env()
-    slot = ModelSlot(load or (lambda: BundleModel.load(chosen_folder())))
+    slot = ModelSlot(load or (lambda: BundleModel.load(chosen_folder())), pauses)
     app = Flask(__name__)
     app.json.sort_keys = False
     app.extensions[EXTENSION] = Services(slot, limits, PictureRate(limits.per_minute), fetch)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from src.utils.models.bundle import default_bundle_dir
+from src.utils.models.bundle import FACTS_FILE, default_bundle_dir
+from src.utils.models.model_cache import fetch_in_child
 from src.utils.models.predictor import Predictor
+from src.utils.models.store import ModelStore
 from src.utils.names import model_name
 from src.utils.settings import Settings, UserError
 
 log = logging.getLogger(__name__)
 
 NO_MODEL = "This server has no model to answer with: its log says why."
+
+PAUSES = (1, 2, 4, 8, 16, 32, 60)
+"""Seconds between attempts to load the model; the last one repeats."""
 
 
 @dataclass(frozen=True)
@@ -81,28 +88,67 @@ class BundleModel:
         )
 
 
-def chosen_folder() -> Path:
-    """The bundle to serve: MODEL_DIR, or the default model of the data source.
+def model_location() -> Path | ModelStore:
+    """Where the environment says that the model lies, without going there; both kinds have a `name`.
+
+    Returns:
+        A bundle's folder (MODEL_DIR), else a place in S3 (S3_BUCKET_NAME and what belongs to it), else the
+        default model's folder of the data source.
 
     Raises:
-        UserError: No model has been trained.
+        UserError: The variables contradict each other, the folder holds no model, or none has been trained.
     """
     named = os.environ.get("MODEL_DIR")
-    return Path(named) if named else default_bundle_dir(Settings.from_env())
+    if named and not (Path(named) / FACTS_FILE).is_file():
+        raise UserError(
+            f"MODEL_DIR={named} holds no model ({FACTS_FILE} is missing): name a bundle's folder."
+        )
+    if named:
+        return Path(named)
+    store = ModelStore.from_env()
+    if store:
+        return store
+    try:
+        return default_bundle_dir(Settings.from_env())
+    except UserError as error:
+        raise UserError(f"{error} A server needs MODEL_DIR or S3_BUCKET_NAME.") from None
+
+
+def chosen_folder() -> Path:
+    """The bundle to serve, brought to this machine first if it lies in S3.
+
+    Raises:
+        UserError: As `model_location`, or the model cannot be fetched.
+    """
+    location = model_location()
+    if isinstance(location, Path):
+        return location
+    folder, note = fetch_in_child(location)
+    if note:
+        log.warning("%s", note)
+    return folder
 
 
 class ModelSlot:
-    """Holds the model once it is loaded; until then, or if that fails, says so.
+    """Holds the model once it is loaded; until then says so, and keeps trying.
 
     Attributes:
         model: None until it is ready.
-        problem: What visitors are told if there will be none, else empty; the reason is in the log.
-        settled: Set once there is a model or a problem.
+        problem: What visitors are told while loading fails, else empty; the reason is in the log.
+        settled: Set once loading has succeeded or failed for the first time.
         turn: Held while a picture is decoded and predicted: one at a time, so memory stays flat.
     """
 
-    def __init__(self, load: Callable[[], Model]):
+    def __init__(self, load: Callable[[], Model], pauses: Sequence[float] = PAUSES):
+        """Make an empty slot.
+
+        Args:
+            load: Gives the model.
+            pauses: Seconds between attempts; the last one repeats.
+        """
         self._load = load
+        self._pauses = pauses
+        self._reason = ""
         self.model: Model | None = None
         self.problem = ""
         self.settled = threading.Event()
@@ -113,17 +159,30 @@ class ModelSlot:
         threading.Thread(target=self.fill, daemon=True, name="load-model").start()
 
     def fill(self) -> None:
-        """Load the model, or remember why that failed."""
+        """Load the model, however many attempts that takes."""
+        for pause in chain(self._pauses, repeat(self._pauses[-1])):
+            self._try()
+            self.settled.set()
+            if self.model is not None:
+                return
+            time.sleep(pause)
+
+    def _try(self) -> None:
+        """Load the model, or log why that failed unless the log says so already."""
         try:
             self.model = self._load()
+        except Exception as error:
+            self.problem = NO_MODEL
+            if repr(error) == self._reason:
+                return
+            self._reason = repr(error)
+            if isinstance(error, UserError):
+                log.error("No model yet, trying again: %s", error)
+            else:
+                log.exception("No model yet, trying again. The reason was not foreseen:")
+        else:
+            self.problem = ""
             log.info("Model %s is ready.", self.model.name)
-        except UserError as error:
-            self.problem = NO_MODEL
-            log.error("No model: %s", error)
-        except Exception:
-            self.problem = NO_MODEL
-            log.exception("No model, for a reason that was not foreseen:")
-        self.settled.set()
 
 
 PUBLIC_FACTS = (

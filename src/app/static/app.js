@@ -21,8 +21,9 @@ async function waitForModel() {
     const response = await fetch("model").catch(() => null);
     const answer = await response?.json().catch(() => null);
     if (response?.ok) return showModel(answer);
-    if (answer?.error && !/still/.test(answer.error)) return showNoModel(answer.error);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const failed = answer?.error && !/still/.test(answer.error);
+    if (failed) showNoModel(answer.error);
+    await new Promise((resolve) => setTimeout(resolve, failed ? 2000 : 1000)); // the server keeps trying too
   }
 }
 
@@ -33,6 +34,7 @@ function showModel(facts) {
   element("model-name").replaceChildren("Model: ", link);
   element("model-chip").dataset.state = "ready";
   element("reading").textContent = facts.reading;
+  element("notice").hidden = true;
   if (facts.demonstration) notify("A demonstration: this model learned from a small sample. It shows how such a tool works, and is often wrong.");
   return facts;
 }
@@ -41,7 +43,6 @@ function showNoModel(sentence) {
   element("model-name").textContent = "No model";
   element("model-chip").dataset.state = "failed";
   notify(sentence);
-  return {};
 }
 
 function notify(sentence) {
