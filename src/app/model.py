@@ -79,13 +79,10 @@ class BundleModel:
 
     def predict(self, data: bytes) -> Prediction:
         """Answer for a picture's file."""
-        pixels = self._predictor.read(data)[None]
-        probability = float(self._predictor.predict_pixels(pixels)[0])
-        evidence = self._predictor.evidence(pixels)
+        probabilities, maps = self._predictor.explain(self._predictor.read(data)[None])
+        probability = float(probabilities[0])
         row = self._predictor.row("", probability)
-        return Prediction(
-            probability, row["label"], row["verdict"], None if evidence is None else evidence[0]
-        )
+        return Prediction(probability, row["label"], row["verdict"], None if maps is None else maps[0])
 
 
 def model_location() -> Path | ModelStore:

@@ -1,8 +1,9 @@
 """Promote the sample's full run into what the repository shows: docs, README, model card, stored outputs.
 
 For maintainers (`make publish`). Nothing here is typed by hand: numbers come from
-`reports/sample/metrics.json`, pictures from `figures/sample`, notebook outputs from the executed copies.
-Tests compare README and model card with `docs/results.json`, so a number cannot drift from its run.
+`reports/sample/metrics.json` and, for speed, `reports/benchmark.json`; pictures from `figures/sample`,
+notebook outputs from the executed copies. Tests compare the documents with the promoted copies of both
+reports, so a number cannot drift from its run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from src.utils.names import interval_text, metric_name, model_name
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from src.utils.stages import load_stages, why_stale
 
-SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md")
+SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md")
 """Documents with generated blocks and promoted figures."""
 
 HEADLINE = ("balanced_accuracy", "auc", "f1")
@@ -78,22 +79,93 @@ def notebooks_block(results: dict[str, Any]) -> str:
     return markdown_table(["notebook", "question", "reads", "writes", "minutes"], rows)
 
 
-BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "results": results_block,
-    "notebooks": notebooks_block,
+def speed_block(benchmark: dict[str, Any]) -> str:
+    """Work done our way and the deck's way in one run, and the servers of both."""
+    tasks = [
+        [
+            task["name"],
+            *(f"{task[way]['pictures_per_second']:,.1f}" for way in ("deck", "ours")),
+            f"{task['times_faster']:.1f}×",
+        ]
+        for task in benchmark["tasks"]
+    ]
+    served = [
+        [
+            f"uploads from {number} client{'s' * (number != '1')}",
+            *(f"{row[way]['requests_per_second']:,.1f}" for way in ("deck", "ours")),
+            f"{row['times_faster']:.1f}×",
+        ]
+        for number, row in benchmark["server"]["clients"].items()
+    ]
+    table = markdown_table(["pictures a second", "the deck's way", "here", "faster"], tasks + served)
+    return f"{table}\n\n{_measured_on(benchmark)}"
+
+
+def serving_block(benchmark: dict[str, Any]) -> str:
+    """What the servers need and how fast they answer, with the deck's network and with the best model."""
+    rows = []
+    for model, part in (
+        ("the deck's CNN", benchmark["server"]),
+        ("best", benchmark["server"].get("best", {})),
+    ):
+        for way, title in (("deck", "the deck's development server"), ("ours", "gunicorn, as set up here")):
+            if way not in part.get("start_seconds", {}):
+                continue
+            loads = [row[way] for row in part["clients"].values()]
+            answers = [
+                f"{load['requests_per_second']:,.1f} ({load['p50_ms']:,.0f}, {load['p95_ms']:,.0f})"
+                for load in loads
+            ]
+            rows.append(
+                [
+                    model,
+                    title,
+                    f"{part['start_seconds'][way]:.1f}",
+                    f"{part['memory_mb'][way]:,.0f}",
+                    *answers,
+                ]
+            )
+    clients = [f"{number} client{'s' * (number != '1')}" for number in benchmark["server"]["clients"]]
+    table = markdown_table(["model", "server", "ready after, s", "memory, MB", *clients], rows)
+    return (
+        f"{table}\n\nUploads a second, in brackets the median and the 95th percentile of the time to an "
+        f"answer in milliseconds; memory of all processes together after the load. {_measured_on(benchmark)}"
+    )
+
+
+def _measured_on(benchmark: dict[str, Any]) -> str:
+    machine = benchmark["machine"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {benchmark['pictures']}; medians of turns in one "
+        "run of `make benchmark`, clients on the same machine."
+    )
+
+
+BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "results": ("results", results_block),
+    "notebooks": ("results", notebooks_block),
+    "speed": ("benchmark", speed_block),
+    "serving": ("benchmark", serving_block),
 }
-"""Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`."""
+"""Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`, with the file
+below docs/ that they are made from and what makes them."""
 
 
-def fill_blocks(text: str, results: dict[str, Any]) -> str:
+def read_facts(docs: Path) -> dict[str, dict[str, Any]]:
+    """The promoted reports that are there, by name: what blocks are made from."""
+    names = {source for source, _ in BLOCKS.values()}
+    return {name: read_json(docs / f"{name}.json") for name in names if (docs / f"{name}.json").is_file()}
+
+
+def fill_blocks(text: str, facts: dict[str, dict[str, Any]]) -> str:
     """Replace every generated block of a document.
 
     Args:
         text: The document.
-        results: The content of `docs/results.json`.
+        facts: From `read_facts`.
 
     Returns:
-        The document with its blocks made from `results`; everything else untouched.
+        The document with its blocks made from `facts`; those without any, and everything else, untouched.
 
     Raises:
         KeyError: The document names a block that nobody makes.
@@ -101,7 +173,12 @@ def fill_blocks(text: str, results: dict[str, Any]) -> str:
 
     def fill(match: re.Match[str]) -> str:
         name = match["name"]
-        return f"<!-- {name}:begin -->\n{BLOCKS[name](results)}\n<!-- {name}:end -->"
+        source, make = BLOCKS[name]
+        return (
+            f"<!-- {name}:begin -->\n{make(facts[source])}\n<!-- {name}:end -->"
+            if source in facts
+            else match[0]
+        )
 
     return re.sub(r"<!-- (?P<name>\w+):begin -->.*?<!-- (?P=name):end -->", fill, text, flags=re.DOTALL)
 
@@ -178,9 +255,15 @@ def publish(root: Path = PROJECT_ROOT) -> list[Path]:
             raise UserError(
                 f"{stage.name} is not up to date ({reason}): run DATA_SOURCE=sample make reproduce."
             )
-    results = read_json(settings.reports_dir / "metrics.json")
-    written = [root / "docs" / "results.json"]
-    write_text(written[0], json.dumps(results, indent=2) + "\n")
+    docs, written = root / "docs", []
+    for report, promoted in (
+        (settings.reports_dir / "metrics.json", "results.json"),
+        (root / "reports" / "benchmark.json", "benchmark.json"),
+    ):
+        if report.is_file():
+            write_text(docs / promoted, json.dumps(read_json(report), indent=2) + "\n")
+            written.append(docs / promoted)
+    facts = read_facts(docs)
     for name in SHOWING:
         document = root / name
         if not document.is_file():
@@ -194,7 +277,7 @@ def publish(root: Path = PROJECT_ROOT) -> list[Path]:
                 )
             promote_figure(source, root / "docs" / "figures" / figure)
             written.append(root / "docs" / "figures" / figure)
-        write_text(document, fill_blocks(text, results))
+        write_text(document, fill_blocks(text, facts))
         written.append(document)
     for stage in stages:
         executed = read_json(settings.reports_dir / "notebooks" / f"{stage.name}.ipynb")

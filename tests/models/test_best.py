@@ -89,7 +89,7 @@ def test_the_map_comes_with_the_answer(project) -> None:
     settings, images, _, _, bundle = project
     predictor = Predictor.load(bundle.folder)
     pixels = np.stack([predictor.read(settings.raw_dir / name) for name in images["file_name"][:2]])
-    maps = predictor.evidence(pixels)
+    _, maps = predictor.explain(pixels)
     assert maps.shape == (2, GRID, GRID)
     assert maps[1].mean() > maps[0].mean()  # the second is generated
 

@@ -121,16 +121,25 @@ def test_the_evidence_map_adds_up_and_points_to_the_place(encoder: Encoder) -> N
     head = Head(weights, {PATCH_BLOCK: 0.5, EMBEDDING: 0.0}, 0.1, encoder.sha256)
     picture = np.full((224, 224, 3), 128, np.uint8)
     picture[:112, 112:] = (255, 128, 0)
-    (evidence,) = EncoderRuntime(encoder, head).evidence(picture[None])
+    _, (evidence,) = EncoderRuntime(encoder, head).explain(picture[None])
     assert evidence.shape == (GRID, GRID)
     share = head.shares(encoder.encode(picture)[0])[PATCH_BLOCK]
     assert evidence.mean() == pytest.approx(share, rel=1e-4)
     assert evidence[:7, 7:].min() > evidence[7:, :].max()
 
 
+def test_a_picture_is_encoded_once_for_answer_and_map(encoder: Encoder, monkeypatch) -> None:
+    calls, encode = [], Encoder.encode
+    monkeypatch.setattr(Encoder, "encode", lambda self, pixels: calls.append(1) or encode(self, pixels))
+    runtime = EncoderRuntime(encoder, random_head(encoder))
+    logits, maps = runtime.explain(noise(2))
+    assert (len(calls), len(maps)) == (2, 2)
+    np.testing.assert_array_equal(logits, runtime(noise(2)))
+
+
 def test_a_head_without_patches_has_no_map(encoder: Encoder) -> None:
     head = Head({EMBEDDING: np.ones(WIDTH, np.float32)}, {EMBEDDING: 0.0}, 0.0, encoder.sha256)
-    assert EncoderRuntime(encoder, head).evidence(noise(1)) is None
+    assert EncoderRuntime(encoder, head).explain(noise(1))[1] is None
 
 
 def test_what_is_saved_answers_the_same_when_loaded(encoder: Encoder, tmp_path: Path) -> None:
@@ -142,7 +151,7 @@ def test_what_is_saved_answers_the_same_when_loaded(encoder: Encoder, tmp_path: 
     loaded = EncoderRuntime.load(folder / HEAD_FILE)
     before = EncoderRuntime(encoder, model.head)
     np.testing.assert_array_equal(loaded(pictures), before(pictures))
-    np.testing.assert_array_equal(loaded.evidence(pictures), before.evidence(pictures))
+    np.testing.assert_array_equal(loaded.explain(pictures)[1], before.explain(pictures)[1])
 
 
 def test_another_encoder_is_refused(encoder: Encoder, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_it_becomes_a_bundle_that_serves_what_was_measured(made, tmp_path: Path)
     assert expected[images["label"] == 1].mean() > expected[images["label"] == 0].mean() + 0.2
 
     pixels = np.stack([predictor.read(settings.raw_dir / name) for name in images["file_name"][:2]])
-    maps = predictor.evidence(pixels)
+    _, maps = predictor.explain(pixels)
     assert maps.shape == (2, encoder.layout.grid, encoder.layout.grid)
     shares = head.shares({name: block[:2] for name, block in views["whole"].items()})[PATCH_BLOCK]
     np.testing.assert_allclose(maps.mean(axis=(1, 2)), shares, rtol=1e-3, atol=1e-4)

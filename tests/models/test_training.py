@@ -227,6 +227,6 @@ def test_timing_before_a_long_training_changes_nothing(
     train, validation = split_examples(images, "train"), split_examples(images, "validation")
     recipe = Recipe(epochs=2, seed=7, batch_size=8)
     told = train_model(build_tiny, cache, train, validation, recipe)
-    assert "About less than a minute for 2 epochs of 4 batches" in capsys.readouterr().out
+    assert "About half a minute for 2 epochs of 4 batches" in capsys.readouterr().out
     untold = train_model(build_tiny, cache, train, validation, recipe, progress=False)
     assert [row["loss"] for row in told.history] == pytest.approx([row["loss"] for row in untold.history])

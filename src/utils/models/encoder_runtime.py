@@ -367,35 +367,36 @@ class EncoderRuntime:
         Returns:
             float32 [n, 2]; their difference is the mean of the crops' log-odds.
         """
-        odds = [
-            np.mean(
-                [
-                    self.head.log_odds(self.encoder.encode(crop)[0])
-                    for crop in cut_crops(picture, self.head.crops, self.encoder.layout.size)
-                ]
-            )
-            for picture in pixels
-        ]
-        half = np.asarray(odds, np.float32).reshape(-1, 1) / 2
-        return np.concatenate([-half, half], axis=1)
+        return self.explain(pixels)[0]
 
-    def evidence(self, pixels: np.ndarray) -> np.ndarray | None:
-        """Where the whole picture's patches speak for AI (above 0) or for a person (below 0).
+    def explain(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Logits, and where the whole picture's patches speak for AI (above 0) or for a person (below 0).
 
-        The mean over a map is the share of the patch block in the log-odds, exactly.
+        Each picture is encoded once for both. The mean over a map is the share of the patch block in the
+        log-odds, exactly.
 
         Args:
             pixels: uint8 [n, side, side, 3].
 
         Returns:
-            float32 [n, grid, grid], in parts of the log-odds; None if the head does not read patches.
+            Logits as above; and float32 [n, grid, grid], in parts of the log-odds, or None if the head does not
+            read patches.
         """
+        looks = [self._look(picture) for picture in pixels]
+        half = np.asarray([odds for odds, _ in looks], np.float32).reshape(-1, 1) / 2
+        logits = np.concatenate([-half, half], axis=1)
         if PATCH_BLOCK not in self.head.weights:
-            return None
+            return logits, None
         weight, offset = self.head.weights[PATCH_BLOCK], self.head.offsets[PATCH_BLOCK]
-        maps = [self.encoder.encode(picture)[1] @ weight + offset for picture in pixels]
         grid = self.encoder.layout.grid
-        return np.stack(maps).reshape(-1, grid, grid).astype(np.float32)
+        maps = np.stack([tokens @ weight + offset for _, tokens in looks])
+        return logits, maps.reshape(-1, grid, grid).astype(np.float32)
+
+    def _look(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log-odds of a picture, and the patch tokens of the whole of it."""
+        crops = cut_crops(picture, self.head.crops, self.encoder.layout.size)
+        encoded = [self.encoder.encode(crop) for crop in crops]
+        return np.mean([self.head.log_odds(features) for features, _ in encoded]), encoded[0][1]
 
 
 def with_outputs(model: bytes, names: Sequence[str]) -> bytes:

@@ -52,7 +52,7 @@ def export_onnx(model: keras.Model, path: Path) -> None:
         except ValueError as error:
             raise CannotExport(str(error)) from error
         pixels = probe_pictures(network.input_shape[1])
-        before = _log_odds(network.predict_on_batch(pixels.astype(np.float32)))
+        before = _log_odds(keras.ops.convert_to_numpy(network(pixels.astype(np.float32), training=False)))
         after = _log_odds(exported(pixels))
         # A probability moves by at most a quarter of what its log-odds move by. Unlike a probability they
         # still differ where a network is sure of itself, so they are what is compared.

@@ -142,16 +142,20 @@ class Predictor:
         ]
         return probability_of_ai(np.concatenate(parts), self.bundle.temperature)
 
-    def evidence(self, pixels: np.ndarray) -> np.ndarray | None:
-        """Where in each picture the network found its reasons, if it can say without gradients.
+    def explain(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Probabilities, and where in each picture the network found its reasons, if it says so by itself.
 
         Args:
             pixels: uint8 [n, size, size, 3], as `read` gives them.
 
         Returns:
-            float32 [n, rows, columns] over the whole picture, above 0 for AI, below for human; or None.
+            float64 [n], 0–1; and float32 [n, rows, columns] over the whole picture, above 0 for AI, below for
+            human, or None.
         """
-        return self.runtime.evidence(pixels) if hasattr(self.runtime, "evidence") else None
+        if not hasattr(self.runtime, "explain"):
+            return self.predict_pixels(pixels), None
+        logits, maps = self.runtime.explain(pixels)
+        return probability_of_ai(logits, self.bundle.temperature), maps
 
     def predict_cached(self, cache: PixelCache, rows: np.ndarray, progress: bool = False) -> np.ndarray:
         """Probability for rows of a pixel cache: float64 [n], whatever n in the memory of a few batches."""

@@ -383,7 +383,7 @@ def _seconds_per_batch(model: keras.Model, batches: tf.data.Dataset) -> float:
 def _in_words(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 1:
-        return "less than a minute"
+        return "half a minute"
     if minutes < 100:
         return f"{minutes} minute{'s' if minutes > 1 else ''}"
     return f"{minutes / 60:.1f} hours"
