@@ -59,6 +59,6 @@ def make_epoch(cache: PixelCache, examples: Examples) -> Callable[[], None]:
 
 
 def make_predictor(folder: Path) -> Predictor:
-    """A saved and loaded network."""
+    """A network saved with its export, and loaded as it is served: without TensorFlow."""
     save_bundle(folder, build_deck_cnn(), {})
     return Predictor.load(folder)

@@ -1,7 +1,8 @@
 """Time our way beside the deck's: `python -m benchmarks.run [--quick]`.
 
 Both ways do the same work on the same pictures in the same process, turn by turn, so that whatever else the
-machine does meets both. Printed as a table and written to reports/benchmark.json.
+machine does meets both; only the two web servers are processes of their own (`benchmarks.server`). Printed as
+a table and written to reports/benchmark.json.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks import server
 from src.utils.data.listing import is_image_name
 from src.utils.files import write_json
+from src.utils.models.bundle import FACTS_FILE, PREFERRED
 from src.utils.quiet import quiet_start
 from src.utils.settings import PROJECT_ROOT, Settings
 
 LABELLED = 16
 """Pictures that VGG19 names in a run; the deck's way takes a second each."""
 
+BUNDLE = "cnn_deck"
 RESULT = PROJECT_ROOT / "reports" / "benchmark.json"
 
 
@@ -71,9 +75,10 @@ class Timing:
 def main() -> int:
     """Run all tasks, print the table and write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer pictures and repeats: about a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer pictures and repeats: about two minutes")
     quick = parser.parse_args().quick
     pictures, repeats = (64, 3) if quick else (192, 5)
+    seconds, turns = (1.5, 1) if quick else (5.0, 3)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "pictures"
@@ -81,6 +86,9 @@ def main() -> int:
         with quiet_start():
             tasks, once = make_tasks(folder, Path(scratch))
         rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
+        print("Serving uploads …", flush=True)
+        uploads = sorted(folder.glob("[01]/*"))
+        served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
     report = {
         "schema": 1,
         "machine": describe_machine(),
@@ -88,6 +96,7 @@ def main() -> int:
         "repeats": repeats,
         "once": once,
         "tasks": rows,
+        "server": served,
     }
     write_json(RESULT, report)
     print(as_table(report))
@@ -132,7 +141,7 @@ def make_tasks(folder: Path, scratch: Path) -> tuple[list[Task], dict[str, float
     cache = our_way.build_cache(images, folder, scratch / "cache")
     once = {"decoding_pictures_per_second": round(len(images) / (time.perf_counter() - started), 1)}
     examples, paths = our_way.all_examples(images), [folder / name for name in images["file_name"]]
-    predictor = our_way.make_predictor(scratch / "bundle")
+    predictor = our_way.make_predictor(scratch / BUNDLE)
     one = cache.gather(np.array([0]))
     few = paths[:: max(1, len(paths) // 64)]
     number, calls = len(images), 10
@@ -154,6 +163,12 @@ def make_tasks(folder: Path, scratch: Path) -> tuple[list[Task], dict[str, float
         labelling.labelling_task(few[:LABELLED]),
     ]
     return tasks, once
+
+
+def best_bundle() -> Path | None:
+    """Folder of the best model, if it has been trained."""
+    folder = Settings.from_env().models_dir / PREFERRED
+    return folder if (folder / FACTS_FILE).is_file() else None
 
 
 def repeatedly(times: int, work: Callable[[], Any]) -> Callable[[], None]:
@@ -246,7 +261,7 @@ def as_table(report: dict[str, Any]) -> str:
             f"{row['name']:<24}{deck['pictures_per_second']:>10}{ours['pictures_per_second']:>10}"
             f"{row['times_faster']:>8}×{deck['busy_cores']:>13}{ours['busy_cores']:>6}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *server.as_lines(report["server"])])
 
 
 if __name__ == "__main__":

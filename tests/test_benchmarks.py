@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import run as benchmark
-from benchmarks.run import Task, as_table, collect_pictures, measure
+from benchmarks import server
+from benchmarks.run import Task, as_table, collect_pictures, make_picture, measure
 from src.utils.settings import Settings
 
 
@@ -42,8 +48,11 @@ def test_table_shows_every_task() -> None:
         "pictures": "8 pictures",
         "once": {"decoding_pictures_per_second": 700.0},
         "tasks": [{"name": "some work", "deck": way, "ours": way, "times_faster": 1.0}],
+        "server": {"clients": {}},
     }
-    assert as_table(report).splitlines()[-1].split() == ["some", "work", "5.0", "5.0", "1.0×", "1.5", "1.5"]
+    table = [line.split() for line in as_table(report).splitlines()]
+    assert ["some", "work", "5.0", "5.0", "1.0×", "1.5", "1.5"] in table
+    assert table[-1][:2] == ["uploads", "requests/s"]
 
 
 def test_pictures_come_from_the_split_where_there_is_one(
@@ -60,3 +69,87 @@ def test_pictures_come_from_the_split_where_there_is_one(
     assert "sample" in collect_pictures(tmp_path / "linked", 4)
     linked = sorted((tmp_path / "linked").glob("[01]/*"))
     assert [path.name for path in linked] == ["0.jpg", "2.jpg"] * 2 and linked[0].read_bytes() == b"x"
+
+
+# --- the servers ------------------------------------------------------------------------------------------
+
+FAKE_SERVER = """
+import http.server, itertools, sys
+turns = itertools.count()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self): self.answer(200, b"{}")
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        assert b'name="file"; filename="0.jpg"' in body
+        self.answer(500 if next(turns) % 5 == 4 else 200, b'{"label": "x"}')
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer.request_queue_size = 128
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_servers_are_asked_in_turns_and_failures_are_no_answers(tmp_path: Path) -> None:
+    make_picture(tmp_path / "0.jpg", seed=0)
+    command = [sys.executable, "-c", FAKE_SERVER, "{port}"]
+    with server.running(command) as one, server.running(command) as other:
+        assert one.start_seconds > 0 and one.port != other.port
+        bodies = [server.multipart(tmp_path / "0.jpg")]
+        report = server.measure_servers({"deck": one, "ours": other}, bodies, seconds=0.2, repeats=1)
+    assert one.process.poll() is not None
+    assert list(report["clients"]) == ["1", "8", "32"]
+    for row in report["clients"].values():
+        assert row["times_faster"] == pytest.approx(
+            row["ours"]["requests_per_second"] / row["deck"]["requests_per_second"], rel=0.05
+        )
+        for way in ("deck", "ours"):
+            assert 0 < row[way]["p50_ms"] <= row[way]["p95_ms"]
+            assert row[way]["failed"] > 0
+    lines = server.as_lines(report | {"best": {}})
+    assert lines[1].startswith("1 client ") and lines[6].startswith("32 clients ") and lines[6].endswith("×")
+    assert lines[7].startswith("the deck's CNN, deck: ready after 0.")
+
+
+def test_rates_and_percentiles() -> None:
+    loads = [
+        server.Load(2.0, [0.1] * 96 + [0.5] * 4, failed=1, processor_seconds=1.0),
+        server.Load(1.0, [0.1] * 80 + [0.5] * 20, failed=0, processor_seconds=1.0),
+        server.Load(1.0, [0.1] * 100, failed=2, processor_seconds=1.0),
+    ]
+    assert server.summarise(loads) == {
+        "requests_per_second": 100.0,
+        "p50_ms": 100.0,
+        "p95_ms": 500.0,
+        "processor_ms": 10.0,
+        "failed": 3,
+    }
+    assert server.summarise([replace(load, processor_seconds=None) for load in loads])["processor_ms"] is None
+
+
+def test_a_server_that_does_not_start_is_no_endless_wait() -> None:
+    with pytest.raises(RuntimeError, match="is not ready"), server.running([sys.executable, "-c", "0"]):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
+def test_memory_and_processor_time_count_children_too() -> None:
+    script = "import subprocess, sys, time; {}; print('go', flush=True); time.sleep(60)"
+    child = (
+        "b = bytearray(b'x' * 40_000_000); t = time.process_time()\nwhile time.process_time() < t + .3: pass"
+    )
+    nested = script.format(f"exec({child!r})")
+    start = f"c = subprocess.Popen([sys.executable, '-c', {nested!r}]); c"
+    with subprocess.Popen([sys.executable, "-c", script.format(start)], stdout=subprocess.PIPE) as process:
+        try:
+            assert [process.stdout.readline() for _ in range(2)] == [b"go\n"] * 2
+            pids = server.process_tree(process.pid)
+            assert len(pids) == 2
+            assert server.memory_mb(process.pid) > 40
+            assert server.processor_seconds(process.pid) >= 0.3
+        finally:
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGKILL)

@@ -23,6 +23,8 @@ class Limits:
         per_minute: Pictures a minute from one address, in each process (RATE_PER_MINUTE).
         proxies: Reverse proxies in front of the app, whose word on the visitor's address counts
             (TRUSTED_PROXIES; 1 on Heroku).
+        uploads_bytes: All requests together that are arriving or being answered, in each process
+            (MAX_UPLOADS_MB); kept by `receiving`, beyond it larger ones are asked to come again.
     """
 
     file_bytes: int = 20 * MEGA
@@ -31,6 +33,7 @@ class Limits:
     files: int = 20
     per_minute: int = 120
     proxies: int = 0
+    uploads_bytes: int = 120 * MEGA
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Limits:
@@ -57,4 +60,5 @@ class Limits:
             files=whole("MAX_FILES", 20),
             per_minute=whole("RATE_PER_MINUTE", 120),
             proxies=whole("TRUSTED_PROXIES", 0, lowest=0),
+            uploads_bytes=whole("MAX_UPLOADS_MB", 120) * MEGA,
         )

@@ -9,10 +9,11 @@ from playwright.sync_api import expect, sync_playwright
 
 from src.app import create_app
 from src.app.limits import Limits
-from src.utils.data.fetch import fetch_image
 from src.utils.settings import UserError
 from tests.app.browser import launch, serving
 from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture
+from tests.app.gunicorn_server import gunicorn
+from tests.app.served import make_app
 from tests.data.hostile_server import hostile_server
 from tests.data.signing import sign
 
@@ -29,15 +30,18 @@ def browser():
         chromium.close()
 
 
-def fetch_locally(url, **options):
-    return fetch_image(url, allow_local=True, **options)
+everywhere = pytest.mark.parametrize("address", ["in this process", "gunicorn"], indirect=True)
+"""For tests of what page and server do together: served as in the other tests, and as it is deployed."""
 
 
 @pytest.fixture(scope="module")
-def address():
-    app = create_app(RednessModel, Limits(per_minute=10**6, file_bytes=1_000_000), fetch_locally)
-    with serving(app) as url:
-        yield url
+def address(request):
+    if getattr(request, "param", None) == "gunicorn":
+        with gunicorn("tests.app.served:make_app()", workers=2) as server:
+            yield server.url
+    else:
+        with serving(make_app()) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +109,7 @@ def pixel(canvas, x=0.5, y=0.5):
 # --- pictures in, answers out -----------------------------------------------------------------------------
 
 
+@everywhere
 def test_one_picture(open_page):
     page = open_page()
     give(page, ("holiday.png", picture(RED)))
@@ -126,6 +131,7 @@ def test_one_picture(open_page):
     expect(page.get_by_text("between 40 and 60%")).to_be_visible()
 
 
+@everywhere
 def test_many_pictures_in_the_order_given_and_a_bad_one_among_them(open_page):
     page = open_page()
     give(
@@ -151,6 +157,7 @@ def test_many_pictures_in_the_order_given_and_a_bad_one_among_them(open_page):
     )
 
 
+@everywhere
 def test_twenty_at_once_and_not_more(open_page):
     page = open_page()
     give(page, *((f"{number}.png", picture((number, 0, 250))) for number in range(21)))
@@ -179,6 +186,7 @@ def test_the_uncertain_band_is_drawn_and_the_marker_lies_in_it(open_page):
     )
 
 
+@everywhere
 def test_the_evidence_map_lies_over_the_picture_on_demand(open_page):
     page = open_page(expected_complaints=("willReadFrequently",))  # this test reads the canvas, the page not
     give(page, ("halves.png", picture((0, 0, 200), left=(255, 0, 0))))
@@ -211,6 +219,7 @@ def test_a_model_without_evidence_says_so(open_page):
         expect(page.locator(".model-line")).to_contain_text("This model gives no evidence map.")
 
 
+@everywhere
 def test_what_the_file_declares(open_page):
     page = open_page()
     give(page, ("signed.jpg", sign(picture(GREY, "JPEG"))))
@@ -226,6 +235,7 @@ def test_what_the_file_declares(open_page):
     expect(facts).to_contain_text("Declared, not proven")
 
 
+@everywhere
 def test_a_picture_that_the_browser_cannot_show_is_shown_by_the_server(open_page):
     page = open_page()
     give(page, ("scan.tif", picture(BLUE, "TIFF", (800, 200))))
@@ -248,6 +258,7 @@ def test_a_file_beyond_the_limit_is_not_even_sent(open_page):
     assert "POST" not in sent
 
 
+@everywhere
 def test_names_are_text_never_markup(open_page):
     page = open_page()
     name = "<img src=x onerror=alert(1)>.png"
@@ -260,6 +271,7 @@ def test_names_are_text_never_markup(open_page):
 # --- the other ways in ------------------------------------------------------------------------------------
 
 
+@everywhere
 def test_a_link(open_page, pictures):
     page = open_page()
     page.get_by_label("Link to a picture").fill(f"{pictures}/ok.jpg")
@@ -271,6 +283,7 @@ def test_a_link(open_page, pictures):
     expect(page.get_by_label("Link to a picture")).to_have_value("")
 
 
+@everywhere
 def test_a_link_to_a_page_offers_the_pages_picture(open_page, pictures):
     page = open_page()
     page.get_by_label("Link to a picture").fill(f"{pictures}/page-as.jpg")
@@ -299,6 +312,7 @@ TRANSFER = """({bytes, text}) => {
 }"""
 
 
+@everywhere
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_drag_and_drop_and_paste(open_page, pictures, event):
     page = open_page()
@@ -318,6 +332,7 @@ def test_drag_and_drop_and_paste(open_page, pictures, event):
     expect(page.get_by_text("Let go to add them")).to_have_css("opacity", "0")
 
 
+@everywhere
 def test_clearing_forgets_everything(open_page):
     page = open_page()
     give(page, ("a.png", picture()), ("b.png", picture()))
@@ -351,11 +366,15 @@ def test_pictures_wait_for_a_model_that_is_being_loaded(open_page):
         expect(page.locator("#model-chip")).to_contain_text("Model:")
 
 
-def test_without_a_model_the_page_says_so(open_page):
-    def load():
-        raise UserError("There is no trained model yet.")
+def test_without_a_model_the_page_says_so_until_there_is_one(open_page):
+    found = threading.Event()
 
-    with serving(create_app(load, Limits())) as url:
+    def load():
+        if not found.is_set():
+            raise UserError("There is no trained model yet.")
+        return RednessModel()
+
+    with serving(create_app(load, Limits(), pauses=(0.1,))) as url:
         page = open_page(url, expected_complaints=("503",))
         expect(page.locator("#model-chip")).to_have_text("No model")
         expect(page.locator("#notice")).to_have_text(
@@ -364,25 +383,43 @@ def test_without_a_model_the_page_says_so(open_page):
         give(page, ("a.png", picture()))
         wait_for(page, 1)
         expect(page.locator(".words .error-text")).to_contain_text("no model to answer with")
+        found.set()
+        expect(page.locator("#model-chip")).to_contain_text("Model:")
+        expect(page.locator("#notice")).to_contain_text("A demonstration")
+        give(page, ("b.png", picture()))
+        wait_for(page, 2)
+        expect(page.locator(".verdict").last).to_have_text("AI-generated")
 
 
-def test_a_visitor_over_the_rate_is_put_off_and_then_served(open_page):
-    page = open_page(expected_complaints=("429",))
+@pytest.mark.parametrize(
+    ("status", "error", "shown"),
+    [
+        (429, "too many", "Many pictures this minute: waiting for a turn…"),
+        (503, "Other uploads take all the memory", "Many uploads at once: waiting for a turn…"),
+        (503, None, "The connection broke: trying again…"),  # a proxy's answer while the server starts anew
+        (None, None, "The connection broke: trying again…"),
+    ],
+)
+def test_a_visitor_who_is_put_off_waits_and_is_then_served(open_page, status, error, shown):
+    page = open_page(expected_complaints=("429", "503", "ERR_CONNECTION_RESET"))
     refusals = iter([True])
 
     def answer(route):
-        if next(refusals, False):
-            route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": "too many"})
-        else:
+        if not next(refusals, False):
             route.continue_()
+        elif status:
+            route.fulfill(status=status, headers={"Retry-After": "1"}, json={"error": error} if error else {})
+        else:
+            route.abort("connectionreset")
 
     page.route("**/predict", answer)
     give(page, ("a.png", picture()))
-    expect(page.locator(".progress-text")).to_have_text("Many pictures this minute: waiting for a turn…")
+    expect(page.locator(".progress-text")).to_have_text(shown)
     wait_for(page, 1)
     expect(page.locator(".verdict")).to_have_text("AI-generated")
 
 
+@everywhere
 def test_a_broken_connection_is_told(open_page):
     page = open_page(expected_complaints=("ERR_INTERNET_DISCONNECTED",))
     expect(page.locator("#model-chip")).to_contain_text("Model:")
@@ -397,6 +434,7 @@ def test_a_broken_connection_is_told(open_page):
 
 def test_keyboard_alone(open_page):
     page = open_page()
+    page.on("filechooser", lambda chooser: None)  # so that Chromium hands choosers over long before the key
     focused = page.locator(":focus")
 
     def tab_to(target, limit=12):

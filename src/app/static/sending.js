@@ -2,6 +2,7 @@
 
 const AT_ONCE = 2;
 const TRIES = 20;
+const BROKEN_TRIES = 3;
 
 let running = 0;
 const waiting = [];
@@ -30,16 +31,33 @@ export function predict(body, { preview, report, signal }) {
 }
 
 async function tryUntilAnswered(body, preview, report, signal) {
+  let broken = 0;
   for (let attempt = 0; attempt < TRIES && !signal.aborted; attempt += 1) {
     const { status, answer, retryAfter } = await post(body, preview, report, signal);
     if (status === 200) return answer.predictions[0];
-    if (status === 0) return { error: "The connection to the server broke: try again.", code: "no_connection" };
-    if (status !== 429 && status !== 503) return { error: answer.error ?? `The server answered ${status}.`, code: "refused" };
-    if (status === 503 && !/still/.test(answer.error ?? "")) return { error: answer.error, code: "no_model" };
-    report(status === 429 ? "Many pictures this minute: waiting for a turn" : "Waiting for the model to load", null);
+    if (wasBroken(status, answer)) {
+      broken += 1;
+      if (broken === BROKEN_TRIES) return { error: "The connection to the server broke: try again.", code: "no_connection" };
+    } else if (status !== 429 && status !== 503) {
+      return { error: answer.error ?? `The server answered ${status}.`, code: "refused" };
+    } else if (/no model/.test(answer.error)) {
+      return { error: answer.error, code: "no_model" };
+    }
+    report(waitingFor(status, answer), null);
     await pause(retryAfter, signal);
   }
   return { error: "The server is too busy: try again later.", code: "busy" };
+}
+
+// Whether no whole request and answer went through: asking again does no harm, and usually meets another worker.
+function wasBroken(status, answer) {
+  return status === 0 || status === 408 || ([502, 503, 504].includes(status) && !answer.error);
+}
+
+function waitingFor(status, answer) {
+  if (wasBroken(status, answer)) return "The connection broke: trying again";
+  if (status === 429) return "Many pictures this minute: waiting for a turn";
+  return /still/.test(answer.error) ? "Waiting for the model to load" : "Many uploads at once: waiting for a turn";
 }
 
 function pause(seconds, signal) {
