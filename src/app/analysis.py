@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from src.app.host import turn_for_large
 from src.app.limits import MEGA, Limits
 from src.app.model import Model, ModelSlot
 from src.utils.data.declared import read_declared
@@ -103,10 +104,11 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
             size = f"{header.width:,} × {header.height:,} pixels"
             sentence = f"The picture has {size}, more than the {limits.pixels // MEGA} megapixels allowed."
             raise PictureError("too_many_pixels", sentence)
-        return _predict(data, slot.model) | {
-            "declared": read_declared(data, header),
-            "preview": _small_copy(data, limits) if preview else None,
-        }
+        with turn_for_large(header.width * header.height):
+            return _predict(data, slot.model) | {
+                "declared": read_declared(data, header),
+                "preview": _small_copy(data, limits) if preview else None,
+            }
 
 
 def _predict(data: bytes, model: Model) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from src.app import receiving
-from src.app.host import available_cores, available_memory
+from src.app.host import LARGE_PIXELS, available_cores, available_memory, turn_for_large
 from src.utils.data.decode import read_pixels
 from src.utils.models.bundle import save_bundle
 from src.utils.models.predictor import Predictor
@@ -419,3 +419,29 @@ def test_a_wrong_setting_stops_the_start_with_one_line(monkeypatch):
     found = settings(monkeypatch, MAX_UPLOADS_MB="much")
     with pytest.raises(SystemExit, match=r"^error: MAX_UPLOADS_MB=much is not a whole number"):
         found["on_starting"](None)
+
+
+def test_large_pictures_take_turns_and_others_do_not_wait(tmp_path):
+    entered = threading.Event()
+
+    def decode_another():
+        with turn_for_large(LARGE_PIXELS + 1, tmp_path):
+            entered.set()
+
+    other = threading.Thread(target=decode_another)
+    with turn_for_large(LARGE_PIXELS + 1, tmp_path):
+        other.start()
+        with turn_for_large(LARGE_PIXELS, tmp_path):
+            assert not entered.wait(0.2)
+    assert entered.wait(10)
+    other.join()
+
+
+def test_a_lock_that_cannot_be_made_or_is_not_ours_stops_nobody(tmp_path):
+    with turn_for_large(LARGE_PIXELS + 1, tmp_path / "none"):
+        pass
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    (tmp_path / f"human-or-ai-{os.getuid()}.turn").symlink_to(precious)
+    with turn_for_large(LARGE_PIXELS + 1, tmp_path):
+        assert precious.read_text() == "x"
