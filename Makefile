@@ -21,7 +21,7 @@ STAMP := $(ENV)/.$(ENV_NAME)-ready
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## make .venv and install the lock (once; about 1 GB to download)
+setup: $(STAMP) ## make .venv and install the lock (once; about 1.1 GB to download)
 
 $(STAMP): requirements.txt pyproject.toml
 	@sh scripts/setup.sh "$(ENV)"

@@ -38,12 +38,12 @@ if ! "$env/bin/python" -c "$supported"; then
 fi
 
 free_mb=$(df -Pm . | awk 'NR == 2 {print $4}')
-if [ "$free_mb" -lt 4000 ]; then
-    echo "Only $free_mb MB are free here: the environment takes about 3 GB; make room and try again." >&2
+if [ "$free_mb" -lt 4500 ]; then
+    echo "Only $free_mb MB are free here: the environment takes about 4 GB; make room and try again." >&2
     exit 1
 fi
 
-echo "Installing the locked packages into $env (about 1 GB to download, a few minutes the first time) ..."
+echo "Installing the locked packages into $env (about 1.1 GB to download, a few minutes the first time) ..."
 "$env/bin/python" -m pip install --quiet --require-hashes -r requirements.txt || {
     echo "Installing failed: see the lines above; 'make setup' again continues (downloads are kept)." >&2
     exit 1
