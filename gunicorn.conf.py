@@ -6,7 +6,9 @@ Each setting can be changed by the variable named beside it, or by gunicorn's ow
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +72,14 @@ def on_starting(server: Arbiter) -> None:
         Limits.from_env()
     except UserError as error:
         sys.exit(f"error: {error}")
+    # A worker that takes another's place serves the same version of the model as the others.
+    os.environ["MODEL_PIN"] = str(Path(tempfile.mkdtemp(prefix="human-or-ai-server-")) / "model.json")
+
+
+def on_exit(server: Arbiter) -> None:
+    """Leave nothing behind."""
+    if os.environ.get("MODEL_PIN"):
+        shutil.rmtree(Path(os.environ["MODEL_PIN"]).parent, ignore_errors=True)
 
 
 def post_fork(server: Arbiter, worker: ReceivingWorker) -> None:

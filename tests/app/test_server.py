@@ -421,6 +421,16 @@ def test_a_wrong_setting_stops_the_start_with_one_line(monkeypatch):
         found["on_starting"](None)
 
 
+def test_a_server_has_one_version_of_the_model_and_leaves_nothing_behind(monkeypatch):
+    found = settings(monkeypatch)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    found["on_starting"](None)
+    folder = Path(os.environ["MODEL_PIN"]).parent
+    assert folder.is_dir() and not list(folder.iterdir())
+    found["on_exit"](None)
+    assert not folder.exists()
+
+
 def test_large_pictures_take_turns_and_others_do_not_wait(tmp_path):
     entered = threading.Event()
 

@@ -144,6 +144,32 @@ def test_a_reader_gets_the_old_model_until_the_new_one_is_whole(place, server, t
     assert new != old and load_bundle(new).facts == better.facts and load_bundle(old).check_served_files()
 
 
+def test_all_workers_of_a_server_serve_the_version_it_began_with(place, server, tmp_path, monkeypatch):
+    pin = tmp_path / "server" / "model.json"
+    pin.parent.mkdir()
+    monkeypatch.setenv("MODEL_PIN", str(pin))
+    old, _ = fetch_model(place)
+    server.put_model(make_bundle(tmp_path / "better" / "best", bias=1.0), place)
+    asked = len(server.gets())
+    assert fetch_in_child(place) == (old, "") and len(server.gets()) == asked
+    monkeypatch.delenv("MODEL_PIN")
+    new, _ = fetch_model(place)
+    assert new != old
+    monkeypatch.setenv("MODEL_PIN", str(pin))
+    (old / "head.npz").write_bytes(b"rot")  # what cannot be served any more is fetched anew
+    assert fetch_model(place) == (new, "")
+
+
+def test_the_faster_worker_decides(place, tmp_path, monkeypatch):
+    pin = tmp_path / "model.json"
+    monkeypatch.setenv("MODEL_PIN", str(pin))
+    first, _ = fetch_model(place)
+    chosen = json.loads(pin.read_text())
+    other = check_pointer(pin.read_bytes(), "") | {"fingerprint": "0" * 32}
+    assert model_cache._pin(pin, other, tmp_path, Path(place.cache)) == first
+    assert json.loads(pin.read_text()) == chosen and sorted(tmp_path.glob("model.json*")) == [pin]
+
+
 # --- trouble that passes ----------------------------------------------------------------------------------
 
 

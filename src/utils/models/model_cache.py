@@ -48,6 +48,10 @@ PAUSES = (1.0, 2.0)
 FETCH_SECONDS = 900
 """Longest time for a whole model."""
 
+PIN_VARIABLE = "MODEL_PIN"
+"""Names a file of one running server: once its first worker has written there which version it serves, workers
+that start later serve the same one, whatever is published meanwhile. `gunicorn.conf.py` sets it."""
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -89,6 +93,9 @@ def fetch_model(store: ModelStore) -> tuple[Path, str]:
         UserError: No model can be had: one line that names the object or the folder and the next step.
     """
     cache = _open_cache(store)
+    pin = Path(os.environ[PIN_VARIABLE]) if os.environ.get(PIN_VARIABLE) else None
+    if pin and (pinned := _read_pin(pin, cache)):
+        return pinned, ""
     last = cache / f"last-{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
     try:
         client = open_client(store)
@@ -96,14 +103,36 @@ def fetch_model(store: ModelStore) -> tuple[Path, str]:
         with _explain_disk(cache):
             folder = _hold(client, store, pointer, cache)
             write_json(last, pointer)
-        return folder, ""
+        return _pin(pin, pointer, folder, cache), ""
     except Unreachable as error:
         if last.is_file():
             pointer = check_pointer(last.read_bytes(), str(last))
             folder = _place(cache, pointer)
             if _is_whole(folder, pointer):
-                return folder, f"{error} The model fetched before is used."
+                return _pin(pin, pointer, folder, cache), f"{error} The model fetched before is used."
         raise
+
+
+def _read_pin(pin: Path, cache: Path) -> Path | None:
+    """The folder of the version that this server serves, if it has begun to and the cache still holds it."""
+    if not pin.is_file():
+        return None
+    pointer = check_pointer(pin.read_bytes(), str(pin))
+    folder = _place(cache, pointer)
+    return folder if _is_whole(folder, pointer) else None
+
+
+def _pin(pin: Path | None, pointer: Mapping[str, Any], folder: Path, cache: Path) -> Path:
+    """Make this version the server's, unless another worker was faster: then its version it is."""
+    if pin is None:
+        return folder
+    draft = pin.with_name(f"{pin.name}-{os.getpid()}")
+    with _explain_disk(pin.parent):
+        write_json(draft, pointer)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, pin)
+        draft.unlink()
+    return _read_pin(pin, cache) or folder
 
 
 def _hold(client: BaseClient, store: ModelStore, pointer: Mapping[str, Any], cache: Path) -> Path:
