@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from src.app.host import available_cores, available_memory, keep_memory_small
 from src.app.limits import Limits
+from src.utils.models.onnx_session import model_threads
+from src.utils.models.store import ModelStore
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ def on_starting(server: Arbiter) -> None:
     """Refuse to start with a wrong setting: one line instead of a worker that fails again and again."""
     try:
         Limits.from_env()
+        model_threads()
+        if not os.environ.get("MODEL_DIR"):
+            ModelStore.from_env()
     except UserError as error:
         sys.exit(f"error: {error}")
     # A worker that takes another's place serves the same version of the model as the others.
@@ -85,7 +90,8 @@ def on_exit(server: Arbiter) -> None:
 def post_fork(server: Arbiter, worker: ReceivingWorker) -> None:
     """Keep memory small, and share the cores among the workers' models unless MODEL_THREADS is given."""
     keep_memory_small()
-    os.environ.setdefault("MODEL_THREADS", str(max(1, available_cores() // server.cfg.workers)))
+    if not os.environ.get("MODEL_THREADS"):
+        os.environ["MODEL_THREADS"] = str(max(1, available_cores() // server.cfg.workers))
 
 
 def post_worker_init(worker: ReceivingWorker) -> None:

@@ -415,9 +415,13 @@ def test_a_worker_waits_for_its_model_and_gives_signs_of_life(monkeypatch):
     assert signs == [1]
 
 
-def test_a_wrong_setting_stops_the_start_with_one_line(monkeypatch):
-    found = settings(monkeypatch, MAX_UPLOADS_MB="much")
-    with pytest.raises(SystemExit, match=r"^error: MAX_UPLOADS_MB=much is not a whole number"):
+@pytest.mark.parametrize(
+    ("name", "value"), [("MAX_UPLOADS_MB", "much"), ("MODEL_THREADS", "all"), ("S3_BUCKET_NAME", "s3://b/x")]
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(monkeypatch, name, value):
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    found = settings(monkeypatch, **{name: value})
+    with pytest.raises(SystemExit, match=rf"^error: {name}\b.* is not a"):
         found["on_starting"](None)
 
 
