@@ -150,3 +150,13 @@ def test_the_command_is_quiet_but_for_its_report(h5: Path, tmp_path: Path) -> No
     run = subprocess.run([*command, *options], cwd=PROJECT_ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
     assert len(run.stdout.splitlines()) == 4
+
+
+def test_without_keras_the_next_step_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.delitem(sys.modules, "src.utils.models.legacy", raising=False)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    told = ["--pixels", "0-1", "--high-means", "human"]
+    assert main([str(tmp_path / "old.h5"), "--to", str(tmp_path / "new"), *told]) == 2
+    assert capsys.readouterr().err == (
+        "error: converting needs keras: run `make setup`, then use its Python.\n"
+    )

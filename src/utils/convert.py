@@ -54,6 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
             from src.utils.models.legacy import Told
         told = Told(options.pixels, options.high_means, options.classes, options.output)
         bundle, converted = convert(options.model, folder, told)
+    except ModuleNotFoundError as error:
+        print(
+            f"error: converting needs {error.name}: run `make setup`, then use its Python.", file=sys.stderr
+        )
+        return WRONG_USAGE
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
