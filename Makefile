@@ -28,7 +28,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch "$@"
 
 reproduce: setup ## run every notebook in order, skipping what is up to date
-	@$(PY) -m src.utils.run
+	@$(PY) -m src.utils.pipeline.run
 
 test: setup ## lint, unit tests, then every notebook through nbval on the sample
 	@sh scripts/test.sh $(PY)
@@ -52,7 +52,7 @@ benchmark: setup ## time our way beside the deck's way; writes reports/benchmark
 	@$(PY) -m benchmarks.run
 
 publish: setup ## (maintainers) promote the sample's full run into docs, README and notebooks
-	@$(PY) -m src.utils.publish
+	@$(PY) -m src.utils.pipeline.publish
 
 lock: ## (maintainers) resolve pyproject.toml again into the requirements files; needs uv
 	@sh scripts/lock.sh

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from src.app.host import available_cores, available_memory, keep_memory_small
 from src.app.limits import Limits
-from src.utils.models.onnx_session import model_threads
-from src.utils.models.store import ModelStore
+from src.utils.models.bundle.onnx_session import model_threads
+from src.utils.models.store.bucket import ModelStore
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from src.utils.models.deck_cnn import build_deck_cnn
+from src.utils.models.networks.deck_cnn import build_deck_cnn
 from src.utils.settings import IMAGE_SIZE
 
 

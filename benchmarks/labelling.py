@@ -16,7 +16,7 @@ import numpy as np
 from keras.applications import vgg19
 
 from benchmarks.run import Task, measure
-from src.utils.models.imagenet import INPUT_SIZE, TOP, load_vgg19
+from src.utils.models.networks.imagenet import INPUT_SIZE, TOP, load_vgg19
 
 
 def main() -> int:

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.deck_way import make_pass
-from src.utils.data.pixel_cache import PixelCache, open_pixel_cache
+from src.utils.data.pictures.pixel_cache import PixelCache, open_pixel_cache
 from src.utils.files import hash_file
-from src.utils.models.bundle import save_bundle
-from src.utils.models.deck_cnn import build_deck_cnn
-from src.utils.models.feeding import Examples, batches_in_order, endless_batches
-from src.utils.models.precision import training_policy
-from src.utils.models.predictor import Predictor
-from src.utils.models.training import Recipe, build_and_compile
+from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.networks.deck_cnn import build_deck_cnn
+from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches
+from src.utils.models.training.precision import training_policy
+from src.utils.models.training.train import Recipe, build_and_compile
 
 RECIPE = Recipe(epochs=1, seed=0)
 

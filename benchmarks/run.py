@@ -25,9 +25,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks import server
-from src.utils.data.listing import is_image_name
+from src.utils.data.pictures.listing import is_image_name
 from src.utils.files import write_json
-from src.utils.models.bundle import FACTS_FILE, PREFERRED
+from src.utils.models.bundle.bundle import FACTS_FILE, PREFERRED
 from src.utils.quiet import quiet_start
 from src.utils.settings import PROJECT_ROOT, Settings
 
@@ -219,8 +219,8 @@ def summarise(pictures: int, runs: list[tuple[float, float]]) -> Timing:
 
 def describe_machine() -> dict[str, Any]:
     """What the numbers were measured on."""
-    from src.utils.models.bundle import library_versions
-    from src.utils.models.precision import choose_precision
+    from src.utils.models.bundle.bundle import library_versions
+    from src.utils.models.training.precision import choose_precision
 
     precision = choose_precision()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

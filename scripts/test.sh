@@ -8,7 +8,7 @@ export DATA_SOURCE=sample
 
 "$python" -m ruff check .
 "$python" -m ruff format --check .
-"$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources import ensure_raw; ensure_raw(Settings.from_env())'
+"$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources.registry import ensure_raw; ensure_raw(Settings.from_env())'
 PROFILE= "$python" -m pytest tests
 rm -rf .smoke
 PROFILE=smoke "$python" -m pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/[0-9]*.ipynb

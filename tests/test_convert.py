@@ -14,10 +14,10 @@ from PIL import Image
 
 from src.utils import convert
 from src.utils.convert import main
-from src.utils.models.bundle import choose_default, load_bundle
-from src.utils.models.predictor import Predictor
+from src.utils.models.bundle.bundle import choose_default, load_bundle
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT
-from tests.models.test_legacy import brightness_score, build_legacy
+from tests.models.bundle.test_legacy import brightness_score, build_legacy
 from tests.models.tiny import SIZE, random_pixels
 
 
@@ -153,7 +153,7 @@ def test_the_command_is_quiet_but_for_its_report(h5: Path, tmp_path: Path) -> No
 
 
 def test_without_keras_the_next_step_is_named(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.delitem(sys.modules, "src.utils.models.legacy", raising=False)
+    monkeypatch.delitem(sys.modules, "src.utils.models.bundle.legacy", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
     told = ["--pixels", "0-1", "--high-means", "human"]
     assert main([str(tmp_path / "old.h5"), "--to", str(tmp_path / "new"), *told]) == 2

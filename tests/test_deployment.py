@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.utils.data.decode import read_pixels
-from src.utils.models.bundle import save_bundle
-from src.utils.models.predictor import Predictor
+from src.utils.data.pictures.decode import read_pixels
+from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import PROJECT_ROOT
 from tests.app.fakes import RED, picture
 from tests.container import Container, megabytes, read_steps

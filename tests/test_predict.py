@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from src.utils import predict
-from src.utils.models.bundle import save_bundle
-from src.utils.models.predictor import COLUMNS, Predictor
+from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.predict import main
 from src.utils.quiet import quiet_start
 from src.utils.settings import CLASS_NAMES

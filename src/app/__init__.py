@@ -11,7 +11,7 @@ from src.app.limits import Limits
 from src.app.model import PAUSES, BundleModel, Model, ModelSlot, chosen_folder
 from src.app.protection import PictureRate, protect
 from src.app.routes import EXTENSION, Services, pages
-from src.utils.data.fetch import fetch_image
+from src.utils.data.web.fetch import fetch_image
 
 
 def create_app(

@@ -14,10 +14,10 @@ from PIL import Image
 from src.app.host import turn_for_large
 from src.app.limits import MEGA, Limits
 from src.app.model import Model, ModelSlot
-from src.utils.data.declared import read_declared
-from src.utils.data.decode import ImageError, open_header, open_image
-from src.utils.data.fetch import FetchedImage, FetchError
 from src.utils.data.parallel import map_ahead
+from src.utils.data.pictures.declared import read_declared
+from src.utils.data.pictures.decode import ImageError, open_header, open_image
+from src.utils.data.web.fetch import FetchedImage, FetchError
 from src.utils.settings import CLASS_NAMES, UserError
 
 log = logging.getLogger(__name__)

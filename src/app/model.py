@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from src.utils.models.bundle import FACTS_FILE, default_bundle_dir
-from src.utils.models.model_cache import fetch_in_child
-from src.utils.models.predictor import Predictor
-from src.utils.models.store import ModelStore
+from src.utils.models.bundle.bundle import FACTS_FILE, default_bundle_dir
+from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.store.bucket import ModelStore
+from src.utils.models.store.model_cache import fetch_in_child
 from src.utils.names import model_name
 from src.utils.settings import Settings, UserError
 

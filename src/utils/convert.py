@@ -14,8 +14,8 @@ from src.utils.quiet import quiet_start
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
 
 if TYPE_CHECKING:
-    from src.utils.models.bundle import Bundle
-    from src.utils.models.legacy import Converted, Told
+    from src.utils.models.bundle.bundle import Bundle
+    from src.utils.models.bundle.legacy import Converted, Told
 
 DONE, WRONG_USAGE = 0, 2
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         folder = _target(options.name, options.to)
         with quiet_start():
-            from src.utils.models.legacy import Told
+            from src.utils.models.bundle.legacy import Told
         told = Told(options.pixels, options.high_means, options.classes, options.output)
         bundle, converted = convert(options.model, folder, told)
     except ModuleNotFoundError as error:
@@ -78,8 +78,8 @@ def convert(path: Path, folder: Path, told: Told) -> tuple[Bundle, Converted]:
         UserError: The file cannot be read or converted, or what was told does not fit it.
         OSError: The folder cannot be written.
     """
-    from src.utils.models.bundle import save_bundle
-    from src.utils.models.legacy import convert_legacy, load_legacy
+    from src.utils.models.bundle.bundle import save_bundle
+    from src.utils.models.bundle.legacy import convert_legacy, load_legacy
 
     converted = convert_legacy(load_legacy(path), told)
     origin = {

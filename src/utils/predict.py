@@ -13,11 +13,11 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from src.utils.data.fetch import fetch_image, is_url
-from src.utils.data.listing import is_image_name, walk_files
+from src.utils.data.pictures.listing import is_image_name, walk_files
+from src.utils.data.web.fetch import fetch_image, is_url
 from src.utils.files import atomic_path
-from src.utils.models.bundle import default_bundle_dir
-from src.utils.models.predictor import COLUMNS, Predictor
+from src.utils.models.bundle.bundle import default_bundle_dir
+from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.quiet import quiet_start
 from src.utils.settings import Settings, UserError
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from src.utils.environment import read_dotenv
-from src.utils.models.bundle import MODEL_FILE, Bundle, default_bundle_dir, load_bundle
-from src.utils.models.store import (
+from src.utils.models.bundle.bundle import MODEL_FILE, Bundle, default_bundle_dir, load_bundle
+from src.utils.models.store.bucket import (
     DEFAULT_PREFIX,
     POINTER_FILE,
     ModelStore,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from src.utils.files import hash_bytes, write_json
-from src.utils.models.bundle import load_bundle
-from src.utils.models.predictor import Predictor
+from src.utils.models.bundle.bundle import load_bundle
+from src.utils.models.bundle.predictor import Predictor
 from tests.models.tiny import fake_runtime
 
 

@@ -3,7 +3,7 @@ import pytest
 from src.app import create_app
 from src.app.limits import Limits
 from src.app.routes import EXTENSION
-from src.utils.data.fetch import fetch_image
+from src.utils.data.web.fetch import fetch_image
 from tests.app.fakes import RednessModel
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from src.app.model import Prediction
-from src.utils.data.decode import open_image
+from src.utils.data.pictures.decode import open_image
 
 FACTS = {
     "class_names": ["Human-made", "AI-generated"],

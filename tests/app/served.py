@@ -10,8 +10,8 @@ from flask import Flask
 
 from src.app import create_app, receiving
 from src.app.limits import Limits
-from src.utils.data.decode import open_image
-from src.utils.data.fetch import fetch_image
+from src.utils.data.pictures.decode import open_image
+from src.utils.data.web.fetch import fetch_image
 from src.utils.settings import UserError
 from tests.app.fakes import RednessModel
 

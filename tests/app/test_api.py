@@ -7,7 +7,7 @@ from PIL import Image
 
 from src.app import create_app
 from src.app.limits import Limits
-from src.utils.data.fetch import FetchError, fetch_image
+from src.utils.data.web.fetch import FetchError, fetch_image
 from src.utils.settings import UserError
 from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (

@@ -25,10 +25,10 @@ from src.app.model import (
     describe_training,
     model_location,
 )
-from src.utils.data.decode import ImageError, read_pixels
-from src.utils.models.bundle import save_bundle
-from src.utils.models.model_cache import fetch_model
-from src.utils.models.predictor import Predictor
+from src.utils.data.pictures.decode import ImageError, read_pixels
+from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.store.model_cache import fetch_model
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.fakes import BLUE, RED, RednessModel, picture, upload
 from tests.models.s3_server import BUCKET, SECRET_KEY, S3Server, make_bundle, use_store
@@ -180,7 +180,7 @@ def test_a_store_that_is_down_at_the_start_and_comes_back(tmp_path, monkeypatch,
 
 
 def test_the_log_says_when_an_old_copy_serves(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("src.utils.models.model_cache.PAUSES", ())
+    monkeypatch.setattr("src.utils.models.store.model_cache.PAUSES", ())
     monkeypatch.setattr("src.app.model.fetch_in_child", fetch_model)
     with S3Server() as server:
         place = use_store(monkeypatch, tmp_path / "cache", server.url)
@@ -267,5 +267,6 @@ def wait_for(url, seconds=60):
 
 def test_the_app_starts_without_tensorflow():
     heavy = "{'tensorflow', 'keras', 'pandas', 'matplotlib'}"
-    script = f"import sys, src.app, src.utils.data.declared; sys.exit(str({heavy} & set(sys.modules) or ''))"
+    imports = "import sys, src.app, src.utils.data.pictures.declared"
+    script = f"{imports}; sys.exit(str({heavy} & set(sys.modules) or ''))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr.strip() == ""

@@ -10,7 +10,7 @@ from schemathesis.checks import not_a_server_error
 from src.app import create_app
 from src.app.limits import Limits
 from src.app.receiving import REFUSALS
-from src.utils.data.fetch import FetchedImage, FetchError
+from src.utils.data.web.fetch import FetchedImage, FetchError
 from src.utils.settings import UserError
 from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture, upload
 from tests.data.signing import CAPTURED, sign

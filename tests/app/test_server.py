@@ -20,9 +20,9 @@ import pytest
 
 from src.app import receiving
 from src.app.host import LARGE_PIXELS, available_cores, available_memory, turn_for_large
-from src.utils.data.decode import read_pixels
-from src.utils.models.bundle import save_bundle
-from src.utils.models.predictor import Predictor
+from src.utils.data.pictures.decode import read_pixels
+from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import PROJECT_ROOT
 from tests.app.fakes import BLUE, RED, picture
 from tests.app.gunicorn_server import gunicorn, multipart, until, upload_head

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from src.utils.data import manifest as module
-from src.utils.data.decode import ImageError, open_image
 from src.utils.data.manifest import (
     EXTRA_COLUMNS,
     MANIFEST_COLUMNS,
@@ -31,6 +30,7 @@ from src.utils.data.manifest import (
     usable_rows,
     write_manifest,
 )
+from src.utils.data.pictures.decode import ImageError, open_image
 from src.utils.files import hash_bytes
 from src.utils.settings import UserError
 

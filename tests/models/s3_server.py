@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from src.utils.files import write_json
-from src.utils.models.bundle import Bundle, library_versions, load_bundle
-from src.utils.models.encoder_runtime import ENCODER_FILE, HEAD_FILE, PATCH_BLOCK, Head
-from src.utils.models.store import POINTER_FILE, ModelStore, describe_bundle, hash_content
+from src.utils.models.bundle.bundle import Bundle, library_versions, load_bundle
+from src.utils.models.encoder.runtime import ENCODER_FILE, HEAD_FILE, PATCH_BLOCK, Head
+from src.utils.models.store.bucket import POINTER_FILE, ModelStore, describe_bundle, hash_content
 from src.utils.settings import CLASS_NAMES
 from tests.models.tiny_encoder import WIDTH, write_encoder
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.utils.data.pixel_cache import PixelCache, open_pixel_cache
+from src.utils.data.pictures.pixel_cache import PixelCache, open_pixel_cache
 from src.utils.settings import Settings
-from tests.data.pictures import make_images
+from tests.data.made_pictures import make_images
 
 SIZE = 16
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.utils.models.encoder_runtime import CLIP_LAYOUT, LAYERS, Encoder, message
+from src.utils.models.encoder.runtime import CLIP_LAYOUT, LAYERS, Encoder, message
 
 GROWTH = 1.1
 WIDTH = 3

@@ -15,7 +15,7 @@ from src.utils.plots.errors import (
     outcome_plot,
     threshold_plot,
 )
-from src.utils.plots.style import AI, HUMAN
+from src.utils.plots.figure.style import AI, HUMAN
 
 
 def title(figure: Figure) -> str:

@@ -17,7 +17,7 @@ from src.utils.plots.explanations import (
     spectrum_curves,
     spectrum_grid,
 )
-from src.utils.plots.style import AI, HUMAN
+from src.utils.plots.figure.style import AI, HUMAN
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 GREY = np.full((40, 60, 3), 100, np.uint8)

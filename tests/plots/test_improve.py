@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from src.utils.plots.figure.style import AI, HUMAN
 from src.utils.plots.improve import ablation_plot, evidence_gallery, source_plot
-from src.utils.plots.style import AI, HUMAN
 
 
 def table() -> pd.DataFrame:

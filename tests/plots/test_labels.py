@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from src.utils.plots.figure.style import AI, HUMAN
 from src.utils.plots.labels import (
     CategorySide,
     association_plot,
@@ -14,7 +15,6 @@ from src.utils.plots.labels import (
     confidence_plot,
     frequent_labels_plot,
 )
-from src.utils.plots.style import AI, HUMAN
 
 
 def title(figure: Figure) -> str:

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 
 from src.utils.plots.data import audit_plot, size_plot, split_overview
 from src.utils.plots.evaluation import confusion_plot, metric_forest, probability_plot, roc_plot
-from src.utils.plots.style import AI, CLASS_COLOURS, HUMAN, MODEL_COLOURS
+from src.utils.plots.figure.style import AI, CLASS_COLOURS, HUMAN, MODEL_COLOURS
 from src.utils.plots.training import DECK_ACCURACY, DECK_LOSS, learning_curves, seed_spread
 
 INTERVAL = {"value": 0.71, "low": 0.62, "high": 0.79}

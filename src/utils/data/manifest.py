@@ -23,8 +23,8 @@ import PIL
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 from tqdm import tqdm
 
-from src.utils.data.decode import DECODER_VERSION, ImageError, decode, open_header, read_file
 from src.utils.data.parallel import map_ahead
+from src.utils.data.pictures.decode import DECODER_VERSION, ImageError, decode, open_header, read_file
 from src.utils.files import atomic_path, hash_bytes
 from src.utils.settings import UserError
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from src.utils.names import interval_text, model_name, percent
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     FAINT,
     INK,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from src.utils.names import ALL_CONTAINER, fact_name, percent
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
     QUIET,

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from src.utils.names import percent
-from src.utils.plots.galleries import Picture, PictureRow, picture_rows
-from src.utils.plots.style import (
+from src.utils.plots.figure.galleries import Picture, PictureRow, picture_rows
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     FAINT,
     INK,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from src.utils.names import interval_text, metric_name, model_name, percent
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
     QUIET,

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from src.utils.plots.galleries import PictureRow, picture_rows
-from src.utils.plots.style import (
+from src.utils.plots.figure.galleries import PictureRow, picture_rows
+from src.utils.plots.figure.style import (
     AI,
     CLASS_COLOURS,
     FAINT,

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     AI,
     HUMAN,
     INK,

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     AI,
     CLASS_COLOURS,
     HEIGHT,

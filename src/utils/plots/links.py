@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from src.utils.names import percent
-from src.utils.plots.galleries import PictureRow, picture_rows
-from src.utils.plots.style import (
+from src.utils.plots.figure.galleries import PictureRow, picture_rows
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     FAINT,
     INK,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from src.utils.names import interval_text, model_name
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     INK,
     QUIET,
     SMALL_SIZE,

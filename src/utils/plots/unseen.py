@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from src.utils.names import model_name, percent
-from src.utils.plots.style import (
+from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
     QUIET,

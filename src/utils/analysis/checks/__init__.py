@@ -1,0 +1,1 @@
+"""How far a number can be trusted: shortcuts, damage, seeds, and sources that training never met."""

@@ -1,0 +1,171 @@
+"""What each part of a detector brings on sources it has not met, with intervals over groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from src.utils.analysis.stats.bootstrap import Statistic, bootstrap
+from src.utils.analysis.stats.metrics import ranking_statistic
+from src.utils.data.split import group_weights
+from src.utils.models.encoder.selection import Candidate, Fold, held_out_scores
+from src.utils.names import interval_text
+
+RESAMPLES = 300
+
+TABLE_COLUMNS = (
+    *("candidate", "part", "eligible", "mean", "mean_low", "mean_high"),
+    *("worst", "worst_low", "worst_high", "worst_source"),
+)
+
+Scores = Sequence[NDArray[np.float64]]
+"""A candidate's log-odds for each fold's left-out rows, float64 [treatments, m] each."""
+
+
+def score_candidates(candidates: Sequence[Candidate], folds: Sequence[Fold]) -> dict[str, list[NDArray]]:
+    """Cross-validate every candidate; by name, its log-odds for each fold."""
+    return {one.name: held_out_scores(one, folds) for one in candidates}
+
+
+def source_matrix(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores) -> pd.DataFrame:
+    """AUC of every left-out pair of sources: a row a generated source, a column a human-made one."""
+    values = _aucs(images, folds, scores, np.arange(len(images)))(group_weights(images))
+    pairs = pd.DataFrame(
+        {"ai": [one.ai for one in folds], "human": [one.human for one in folds], "auc": values}
+    )
+    return pairs.pivot(index="ai", columns="human", values="auc")
+
+
+def ablation_table(
+    images: pd.DataFrame,
+    candidates: Sequence[Candidate],
+    folds: Sequence[Fold],
+    scores: Mapping[str, Scores],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Mean and worst AUC of every candidate on left-out sources.
+
+    A source's AUC is the mean over all sources of the other class that were left out with it; `worst` is the
+    lowest of them.
+
+    Args:
+        images: Readable rows of the manifest.
+        candidates: What was cross-validated.
+        folds: From `selection.plan_folds`.
+        scores: From `score_candidates`.
+        resamples: Number of bootstrap resamples.
+        seed: Their seed.
+
+    Returns:
+        A row a candidate, columns `TABLE_COLUMNS`; intervals NaN where not estimable.
+    """
+    used = np.unique(np.concatenate([fold.score for fold in folds]))
+    rows, weight = images.iloc[used], group_weights(images)[used]
+    table = []
+    for candidate in candidates:
+        statistic = held_out_statistic(images, folds, scores[candidate.name], used)
+        entries = bootstrap(statistic, rows["group"], rows["label"], weight, resamples, seed)
+        by_source = _by_source(folds, _aucs(images, folds, scores[candidate.name], used)(weight))
+        numbers = {
+            name if part == "value" else f"{name}_{part}": np.nan if entry[part] is None else entry[part]
+            for name, entry in entries.items()
+            for part in ("value", "low", "high")
+        }
+        table.append(
+            {"candidate": candidate.name, "part": candidate.part, "eligible": candidate.eligible}
+            | numbers
+            | {"worst_source": min(by_source, key=by_source.get)}
+        )
+    return pd.DataFrame(table, columns=list(TABLE_COLUMNS))
+
+
+def held_out_statistic(
+    images: pd.DataFrame, folds: Sequence[Fold], scores: Scores, used: NDArray[np.intp]
+) -> Statistic:
+    """A function from the weights of the rows `used` to `mean` and `worst`."""
+    aucs = _aucs(images, folds, scores, used)
+
+    def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
+        values = aucs(weight)
+        return {
+            "mean": float(np.nanmean(values)),
+            "worst": min(_by_source(folds, values).values(), default=np.nan),
+        }
+
+    return statistic
+
+
+def choose_candidate(table: pd.DataFrame) -> str:
+    """Name of the eligible candidate with the highest AUC on its worst left-out source."""
+    eligible = table[table["eligible"]]
+    return str(eligible.loc[eligible["worst"].idxmax(), "candidate"])
+
+
+def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
+    """An ablation table for people."""
+
+    def text(row: Mapping[str, float], name: str) -> str:
+        parts = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
+        return interval_text({part: None if np.isnan(row[key]) else row[key] for part, key in parts.items()})
+
+    rows = table.to_dict("records")
+    return pd.DataFrame(
+        {
+            "detector": table["candidate"],
+            "what it is": table["part"],
+            "mean AUC, sources left out": [text(row, "mean") for row in rows],
+            "AUC on the worst source": [text(row, "worst") for row in rows],
+            "worst source": table["worst_source"],
+        }
+    )
+
+
+def combination_sentence(table: pd.DataFrame, partner: str, other: str) -> str:
+    """Say what a detector of another kind reaches alone, and what averaging it with a partner changes.
+
+    Args:
+        table: From `ablation_table`, with both alone and averaged.
+        partner: The candidate it was averaged with.
+        other: The candidate of another kind.
+    """
+    rows = table.set_index("candidate")
+    before, after = (rows.loc[name, "worst"] for name in (partner, f"{partner} + {other}"))
+    return (
+        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out sources "
+        f"(chance is 0.50). Averaged with `{partner}`, the worst source goes from {before:.2f} "
+        f"to {after:.2f}."
+    )
+
+
+def _aucs(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores, used: NDArray[np.intp]):
+    """A function from the weights of the rows `used` to the AUC of each fold; NaN without both classes."""
+    label = images["label"].to_numpy(int)
+    measures = [
+        (ranking_statistic(np.tile(label[fold.score], len(odds)), odds.ravel()), len(odds))
+        for fold, odds in zip(folds, scores, strict=True)
+    ]
+    places = [np.searchsorted(used, fold.score) for fold in folds]
+
+    def aucs(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array(
+            [
+                measure(np.tile(weight[place], treatments))["auc"]
+                for (measure, treatments), place in zip(measures, places, strict=True)
+            ]
+        )
+
+    return aucs
+
+
+def _by_source(folds: Sequence[Fold], values: NDArray[np.float64]) -> dict[str, float]:
+    """Mean AUC of each source over its folds; generated and human-made ones of one name are kept apart."""
+    sums: dict[str, list[float]] = {}
+    for fold, value in zip(folds, values, strict=True):
+        if np.isfinite(value):
+            for name in {f"{fold.ai} (AI)", f"{fold.human} (human)"}:
+                sums.setdefault(name, []).append(value)
+    return {name: float(np.mean(parts)) for name, parts in sums.items()}

@@ -1,0 +1,196 @@
+"""What is left of a model's ranking once pictures are compressed, scaled, blurred, noisy, cut or captured.
+
+A few pictures a group are enough, since what shares an original shares its fate, and every strength is
+applied to the same pictures: so each drop is a paired difference with an interval of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures
+from src.utils.analysis.stats.bootstrap import RESAMPLES, as_entry, bootstrap
+from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
+from src.utils.data.pictures.augment import PERTURBATIONS, perturb
+from src.utils.models.bundle.predictor import Predictor
+from src.utils.names import interval_text, model_name
+
+Step = tuple[str, float]
+"""A kind of `PERTURBATIONS` and its level."""
+
+AS_THEY_ARE: Step = (AS_IT_IS, 0.0)
+
+_ENDS = {"value": "", "low": "_low", "high": "_high"}
+
+METRICS = ("auc", "balanced_accuracy", "accused", "caught")
+"""What is measured at each level; `accused` and `caught` are the shares of each class called AI."""
+
+
+def all_steps() -> list[Step]:
+    """Every kind at every level, mild to severe."""
+    return [(name, level) for name, kind in PERTURBATIONS.items() for level in kind.levels]
+
+
+def few_steps() -> list[Step]:
+    """Every kind in the middle and at its end, for models that take seconds a batch."""
+    return [
+        (name, kind.levels[place])
+        for name, kind in PERTURBATIONS.items()
+        for place in (len(kind.levels) // 2, -1)
+    ]
+
+
+def some_of_each_group(
+    pictures: pd.DataFrame, per_group: int, most_groups: int = 250, seed: int = 0
+) -> pd.DataFrame:
+    """Draw pictures so that many groups are met rather than many pictures of one.
+
+    Args:
+        pictures: Rows of the manifest, with `label` and `group`.
+        per_group: Pictures of one group and class at most.
+        most_groups: Groups that hold a class at most, of each class; pairs stay together.
+        seed: Seed of the draw.
+
+    Returns:
+        The rows drawn, numbered from 0.
+    """
+    shuffled = pictures.sample(frac=1, random_state=seed)
+    rank = {group: place for place, group in enumerate(dict.fromkeys(shuffled["group"]))}
+    shuffled = shuffled.assign(place=shuffled["group"].map(rank))
+    among_class = shuffled.groupby("label")["place"].rank(method="dense")
+    chosen = shuffled[
+        (among_class <= most_groups) & (shuffled.groupby(["group", "label"]).cumcount() < per_group)
+    ]
+    return chosen.sort_index().drop(columns="place").reset_index(drop=True)
+
+
+def score_steps(
+    predictor: Predictor,
+    pictures: pd.DataFrame,
+    raw_dir: Path,
+    memory: Path,
+    steps: list[Step],
+    progress: bool = True,
+) -> dict[Step, NDArray[np.float64]]:
+    """Score the same pictures as they are and after every change.
+
+    Returns:
+        Log-odds of AI by step, float64 [n] each; `AS_THEY_ARE` comes first.
+    """
+    scores = {AS_THEY_ARE: score_pictures(predictor, pictures, raw_dir, memory, progress=progress)}
+    for kind, level in steps:
+        scores[kind, level] = score_pictures(
+            predictor,
+            pictures,
+            raw_dir,
+            memory,
+            f"{kind}-{level:g}",
+            damage(kind, level),
+            progress,
+        )
+    return scores
+
+
+def damage(kind: str, level: float) -> Change:
+    """One change as a function of a picture and a seed."""
+
+    def apply(image: Image.Image, seed: int) -> Image.Image:
+        return perturb(image, kind, level, seed)
+
+    return apply
+
+
+def robustness_table(
+    scores: Mapping[Step, NDArray[np.float64]],
+    pictures: pd.DataFrame,
+    weight: NDArray[np.float64] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure every step, and its drop against the pictures as they are over the same resamples.
+
+    Args:
+        scores: Log-odds of AI by step; one of them is `AS_THEY_ARE`. A picture is called AI above 0.
+        pictures: `label` and `group`, a row a score.
+        weight: Weights, [n]; one each if not given.
+        resamples: Number of bootstrap resamples.
+        seed: Their seed.
+
+    Returns:
+        A row a step, in their order: `kind`, `level`, and for each of `METRICS` its value, `_low` and
+        `_high`; `auc_drop`, `auc_drop_low`, `auc_drop_high`. NaN where not defined or not estimable.
+    """
+    label = pictures["label"].to_numpy(dtype=int)
+    first = _measure(label, scores[AS_THEY_ARE])
+    rows = []
+    for (kind, level), odds in scores.items():
+        measure = _measure(label, odds)
+
+        def with_drop(row_weight: NDArray[np.float64], measure=measure) -> dict[str, float]:
+            now = measure(row_weight)
+            return now | {"auc_drop": first(row_weight)["auc"] - now["auc"]}
+
+        entries = bootstrap(with_drop, pictures["group"], label, weight, resamples, seed)
+        numbers = {
+            f"{name}{end}": entry[part] for name, entry in entries.items() for part, end in _ENDS.items()
+        }
+        rows.append({"kind": kind, "level": level} | numbers)
+    table = pd.DataFrame(rows)
+    return table.astype({name: float for name in table if name != "kind"})
+
+
+def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each kind, with the pictures as they are in front, in the order of `PERTURBATIONS`."""
+    start = table[table["kind"] == AS_IT_IS]
+    for kind in PERTURBATIONS:
+        rows = table[table["kind"] == kind]
+        if len(rows):
+            yield kind, pd.concat([start, rows], ignore_index=True)
+
+
+def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The level of each kind that costs each model most, for people, the largest loss first.
+
+    Args:
+        tables: `robustness_table` by model.
+    """
+    rows = []
+    for model, table in tables.items():
+        for kind, steps in curves(table):
+            worst = steps.iloc[1:].sort_values("auc_drop", ascending=False, kind="stable").iloc[0]
+            drop = {part: worst[f"auc_drop{end}"] for part, end in _ENDS.items()}
+            rows.append(
+                {
+                    "model": model_name(model),
+                    "damage": f"{PERTURBATIONS[kind].axis} = {worst['level']:g}",
+                    "as they are": round(steps["auc"].iloc[0], 2),
+                    "ROC-AUC": round(worst["auc"], 2),
+                    "loss": interval_text(as_entry(*drop.values())),
+                    "drop": worst["auc_drop"],
+                }
+            )
+    table = pd.DataFrame(rows).sort_values("drop", ascending=False, kind="stable", ignore_index=True)
+    return table.drop(columns="drop")
+
+
+def _measure(label: NDArray[np.intp], odds: NDArray[np.float64]):
+    """A function from row weights to `METRICS`."""
+    ranking, cell = ranking_statistic(label, odds), 2 * label + (odds >= 0)
+
+    def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
+        tn, fp, fn, tp = np.bincount(cell, weights=weight, minlength=4)
+        decisions = decision_metrics(tn, fp, fn, tp)
+        return {
+            "auc": ranking(weight)["auc"],
+            "balanced_accuracy": decisions["balanced_accuracy"],
+            "accused": fp / (fp + tn) if fp + tn > 0 else np.nan,
+            "caught": decisions["recall"],
+        }
+
+    return statistic

@@ -1,0 +1,1 @@
+"""What is in the pictures, and what mistakes have in common."""

@@ -1,0 +1,1 @@
+"""Scoring pictures with finished models, and keeping what came out."""

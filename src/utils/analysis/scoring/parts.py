@@ -1,0 +1,76 @@
+"""A part of the pictures to measure on: its rows, and what every measure needs to know about them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from src.utils.analysis.stats.bootstrap import sort_groups
+from src.utils.data.split import group_weights
+
+
+class Part(NamedTuple):
+    """Pictures of one or more splits.
+
+    Attributes:
+        name: Such as `test` or `test and unseen`.
+        rows: Which rows of the manifest, bool [all].
+        images: Those rows, numbered from 0.
+        label: Their classes, int [n].
+        group: Their groups, [n].
+        weight: Their weights, float64 [n]: every group counts the same within its split.
+    """
+
+    name: str
+    rows: NDArray[np.bool_]
+    images: pd.DataFrame
+    label: NDArray[np.intp]
+    group: NDArray
+    weight: NDArray[np.float64]
+
+
+def part_of(images: pd.DataFrame, *splits: str) -> Part:
+    """The pictures of some splits.
+
+    Args:
+        images: Readable rows of the manifest.
+        *splits: Such as `test`.
+    """
+    rows = images["split"].isin(splits).to_numpy()
+    return _part(images, rows, " and ".join(splits))
+
+
+def held_out_part(images: pd.DataFrame) -> Part:
+    """What no training met, enough of it for an interval: the test, and the unseen set where it takes both.
+
+    Args:
+        images: Readable rows of the manifest.
+
+    Returns:
+        The test pictures if each class has enough groups among them, or if there is no unseen set; otherwise
+        test and unseen together.
+    """
+    test = part_of(images, "test")
+    if sort_groups(test.group, test.label).estimable or not (images["split"] == "unseen").any():
+        return test
+    return part_of(images, "test", "unseen")
+
+
+def sub_part(images: pd.DataFrame, part: Part, chosen: pd.DataFrame) -> Part:
+    """Some pictures of a part.
+
+    Args:
+        images: Readable rows of the manifest.
+        part: A part of them.
+        chosen: Some of its rows, told by `file_name`.
+    """
+    return _part(images, images["file_name"].isin(chosen["file_name"]).to_numpy(), part.name)
+
+
+def _part(images: pd.DataFrame, rows: NDArray[np.bool_], name: str) -> Part:
+    mine = images[rows].reset_index(drop=True)
+    weight = group_weights(mine) if len(mine) else np.empty(0)
+    return Part(name, rows, mine, mine["label"].to_numpy(int), mine["group"].to_numpy(), weight)

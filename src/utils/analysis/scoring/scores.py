@@ -1,0 +1,162 @@
+"""What a model says about pictures, as they are or changed on purpose, remembered by their content.
+
+The score kept is the log-odds of AI before any temperature: a calibration can be applied to it, exactly,
+afterwards. Pictures go through the one predictor, a batch at a time, however many there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import io
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from scipy.special import expit
+
+from src.utils.analysis.scoring.content_store import compute_once
+from src.utils.data.parallel import map_ahead
+from src.utils.data.pictures.decode import open_image
+from src.utils.files import hash_bytes, hash_file
+from src.utils.models.bundle.bundle import FACTS_FILE, HISTORY_FILE, Bundle
+from src.utils.models.bundle.predictor import BATCH_SIZE, Predictor
+from src.utils.models.encoder.features import encode_pictures
+from src.utils.models.encoder.runtime import WHOLE, EncoderRuntime
+from src.utils.names import MODEL_NAMES
+
+AS_IT_IS = "as_it_is"
+"""Name of the change that is none."""
+
+SURE = 1e-15
+"""Probabilities nearer than this to 0 or 1 are taken for it: float64 cannot tell them from 1."""
+
+Change = Callable[[Image.Image, int], Image.Image]
+"""A picture and a seed that follows from its content → another picture."""
+
+_CODE = (
+    "src.utils.data.pictures.decode",
+    "src.utils.data.pictures.augment",
+    "src.utils.models.bundle.predictor",
+)
+"""Modules whose change may change a score."""
+
+
+def trained_models(models_dir: Path) -> list[str]:
+    """Names of the models that have a bundle, in the order of every table."""
+    return [name for name in MODEL_NAMES if (models_dir / name / FACTS_FILE).is_file()]
+
+
+def score_pictures(
+    predictor: Predictor,
+    pictures: pd.DataFrame,
+    raw_dir: Path,
+    memory: Path,
+    name: str = AS_IT_IS,
+    change: Change | None = None,
+    progress: bool = True,
+) -> NDArray[np.float64]:
+    """Score pictures, computing only what the memory does not know.
+
+    Args:
+        predictor: The model.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        memory: Folder of what was scored before, one table a model and change.
+        name: What the change is called, such as `jpeg-50`; other changes have other names.
+        change: Applied to each picture before it is read; None leaves it as it is.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Log-odds of AI at temperature 1, float64 [n], in the order of the rows.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, temperature=1.0))
+    files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
+
+    def read(position: int) -> NDArray[np.uint8]:
+        path = raw_dir / files[position]
+        if change is None:
+            return plain.read(path)
+        return plain.read(lossless_bytes(change(open_image(path), content_seed(contents[position]))))
+
+    def compute(positions: list[int]) -> Iterator[dict[str, float]]:
+        pixels = map_ahead(read, positions, ahead=2 * BATCH_SIZE)
+        while batch := list(islice(pixels, BATCH_SIZE)):
+            for value in log_odds(plain.predict_pixels(np.stack(batch))):
+                yield {"log_odds": value}
+
+    path = memory / model_key(predictor.bundle) / f"{name}.csv"
+    table = compute_once(path, contents, compute, f"{predictor.bundle.name}: {name}", progress)
+    return table["log_odds"].to_numpy(np.float64) if len(table) else np.empty(0)
+
+
+def score_as_they_are(
+    predictor: Predictor,
+    pictures: pd.DataFrame,
+    raw_dir: Path,
+    memory: Path,
+    features: Path,
+    progress: bool = True,
+) -> NDArray[np.float64]:
+    """Score unchanged pictures; a head on a frozen encoder reads the features that are kept already.
+
+    Args:
+        predictor: The model.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        memory: As for `score_pictures`.
+        features: Folder of the encoder's features.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        What `score_pictures` gives, float64 [n].
+    """
+    runtime = predictor.runtime
+    if not isinstance(runtime, EncoderRuntime) or runtime.head.crops != WHOLE:
+        return score_pictures(predictor, pictures, raw_dir, memory, progress=progress)
+    encoded = encode_pictures(runtime.encoder, pictures, raw_dir, features, "whole", progress)
+    return np.asarray(runtime.head.log_odds(encoded), dtype=float)
+
+
+def model_key(bundle: Bundle) -> str:
+    """A name for a model's remembered scores: other files, settings or code give another one.
+
+    What is measured after training (temperature, thresholds, metrics) is no part of it.
+    """
+    measured = (FACTS_FILE, HISTORY_FILE)
+    files = [path for path in sorted(bundle.folder.iterdir()) if path.is_file() and path.name not in measured]
+    code = [hash_file(Path(importlib.util.find_spec(module).origin)) for module in _CODE]
+    facts = [bundle.input_size, bundle.resize, bundle.output]
+    key = json.dumps([[(path.name, hash_file(path)) for path in files], code, facts])
+    return f"{bundle.name}-{hash_bytes(key.encode())[:12]}"
+
+
+def content_seed(content: str) -> int:
+    """A seed that follows from a picture's content key alone, so its noise is the same in every run."""
+    return int(content[:8], 16)
+
+
+def lossless_bytes(image: Image.Image) -> bytes:
+    """A file (BMP) with exactly the pixels of an RGB picture, for what reads files."""
+    buffer = io.BytesIO()
+    image.save(buffer, "BMP")
+    return buffer.getvalue()
+
+
+def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
+    """Log-odds of probabilities, finite also for 0 and 1."""
+    probability = np.clip(np.asarray(probability, dtype=float), SURE, 1 - SURE)
+    return np.log(probability) - np.log1p(-probability)
+
+
+def at_temperature(log_odds: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probability of AI from log-odds, made less sure by a temperature above 1: float64 [n], 0–1."""
+    return expit(np.asarray(log_odds, dtype=float) / temperature)

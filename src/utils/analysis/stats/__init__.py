@@ -1,0 +1,1 @@
+"""Numbers with their intervals: metrics, the bootstrap over groups, calibration."""

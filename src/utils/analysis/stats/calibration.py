@@ -1,0 +1,352 @@
+"""Whether a probability means what it says, and what to do with it: temperature, threshold, uncertain band.
+
+Everything here that is chosen is chosen on validation, where a model learnt nothing but which epoch to keep,
+with weights that let every group count the same; the test only tells how well it held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+from src.utils.analysis.scoring.scores import at_temperature
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, exact_bound, sort_groups
+from src.utils.analysis.stats.metrics import calibration_bins, threshold_for_fpr
+
+BINS = 10
+TEMPERATURES = (0.05, 20.0)
+"""Range searched: 20 turns the surest answer of an untrained network into a coin toss."""
+
+FALSE_ACCUSATIONS = 0.05
+"""Share of human-made pictures that may be called AI."""
+
+BAND_ERRORS = 0.05
+"""Share of the other class that may get a plain verdict; see `uncertain_band`."""
+
+
+def fit_temperature(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """The temperature of the lowest cross-entropy (Guo and others 2017, arXiv 1706.04599).
+
+    Args:
+        log_odds: Log-odds of class 1 at temperature 1, [n].
+        label: Classes, [n].
+        weight: Weights, [n]; one each if not given.
+
+    Returns:
+        Above 1 if the model is too sure, below 1 if it is not sure enough; within `TEMPERATURES`.
+    """
+    log_odds, label = np.asarray(log_odds, dtype=float), np.asarray(label)
+    weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
+    of_truth = np.where(label == 1, log_odds, -log_odds)
+
+    def cross_entropy(log_temperature: float) -> float:
+        return float(np.sum(weight * np.logaddexp(0, -of_truth / np.exp(log_temperature))))
+
+    found = minimize_scalar(cross_entropy, bounds=tuple(np.log(TEMPERATURES)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def calibration_scores(
+    label: ArrayLike,
+    probability: ArrayLike,
+    group: ArrayLike,
+    weight: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, dict[str, float | None]]:
+    """Brier score and expected calibration error, each with its interval.
+
+    Resampling adds chance to the gaps between said and true, so on few groups the interval of the calibration
+    error lies high, and may lie above the value; see `ece_by_chance`.
+
+    Returns:
+        `brier` and `ece` as `{"value", "low", "high"}`, the same numbers as `metrics.brier` and
+        `metrics.ece`.
+    """
+    statistic = calibration_statistic(label, probability)
+    return bootstrap(statistic, group, label, weight, resamples, seed)
+
+
+def calibration_statistic(label: ArrayLike, probability: ArrayLike) -> Statistic:
+    """A function from row weights to `brier` and `ece`, with all binning done beforehand."""
+    label, probability = np.asarray(label, dtype=float), np.asarray(probability, dtype=float)
+    number = _bin_number(probability, BINS)
+    squared, gap = (probability - label) ** 2, probability - label
+
+    def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
+        total = weight.sum()
+        if not total > 0:
+            return {"brier": np.nan, "ece": np.nan}
+        gaps = np.bincount(number, weights=weight * gap, minlength=BINS)
+        return {"brier": float(weight @ squared / total), "ece": float(np.abs(gaps).sum() / total)}
+
+    return statistic
+
+
+def ece_by_chance(
+    label: ArrayLike,
+    probability: ArrayLike,
+    group: ArrayLike,
+    weight: ArrayLike | None = None,
+    draws: int = 200,
+    seed: int = 0,
+) -> float:
+    """The calibration error that a perfectly calibrated model would show on a set of this size.
+
+    The truth is drawn again and again from the model's own probabilities, one draw for all pictures of a
+    group and class, since they are right or wrong together.
+
+    Args:
+        label: Classes, [n]; they only tell which pictures of a group belong together.
+        probability: Probabilities of class 1, [n].
+        group: Groups, [n].
+        weight: Weights, [n].
+        draws: How often.
+        seed: Seed of the draws.
+
+    Returns:
+        The mean over the draws; an error of about this size says nothing against a model.
+    """
+    probability = np.asarray(probability, dtype=float)
+    together = pd.DataFrame({"group": np.asarray(group), "label": np.asarray(label)})
+    unit = together.groupby(["group", "label"]).ngroup().to_numpy()
+    rng = np.random.default_rng(seed)
+    weight = np.ones(len(unit)) if weight is None else np.asarray(weight, dtype=float)
+    errors = []
+    for _ in range(draws):
+        truth = (rng.random(unit.max() + 1)[unit] < probability).astype(int)
+        errors.append(calibration_statistic(truth, probability)(weight)["ece"])
+    return float(np.mean(errors))
+
+
+def reliability_table(
+    label: ArrayLike,
+    probability: ArrayLike,
+    group: ArrayLike,
+    weight: ArrayLike | None = None,
+    bins: int = BINS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What a reliability diagram draws: what was said against what was true, bin by bin.
+
+    Returns:
+        `metrics.calibration_bins` with `groups`, how many groups a bin holds, and `ai_low` and `ai_high`, the
+        interval of its share of AI; NaN where not estimable, and for bins that many resamples leave empty.
+    """
+    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
+    group = np.asarray(group)
+    table = calibration_bins(label, probability, weight, bins)
+    member = _bin_number(probability, bins)
+    numbers = np.rint(table["low"] * bins).astype(int).tolist()
+
+    def share_of_ai(row_weight: NDArray[np.float64]) -> dict[str, float]:
+        whole = np.bincount(member, weights=row_weight, minlength=bins)
+        part = np.bincount(member, weights=row_weight * label, minlength=bins)
+        return {str(one): part[one] / whole[one] if whole[one] > 0 else np.nan for one in numbers}
+
+    entries = bootstrap(share_of_ai, group, label, weight, resamples, seed)
+    for column, name in (("ai_low", "low"), ("ai_high", "high")):
+        table[column] = np.array([entries[str(one)][name] for one in numbers], dtype=float)
+    table["groups"] = [len(np.unique(group[member == one])) for one in numbers]
+    return table
+
+
+def operating_point(
+    label: ArrayLike,
+    probability: ArrayLike,
+    group: ArrayLike,
+    threshold: float,
+    weight: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, dict[str, float | None]]:
+    """What a threshold does to pictures that had no part in choosing it.
+
+    Returns:
+        `accused`, the share of human-made pictures called AI, and `caught`, the share of AI-generated ones
+        called AI, each as `{"value", "low", "high"}`.
+    """
+    label = np.asarray(label, dtype=int)
+    called = np.asarray(probability, dtype=float) >= threshold
+
+    def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
+        return {
+            name: _share(called[label == one], row_weight[label == one])
+            for one, name in enumerate(("accused", "caught"))
+        }
+
+    entries = bootstrap(shares, group, label, weight, resamples, seed)
+    return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
+
+
+def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
+    """The shares called AI at every threshold where one of them changes, for `accusation_plot`.
+
+    Returns:
+        `threshold`, from the lowest probability to just above the highest; `accused`, of human-made pictures,
+        and `caught`, of AI-generated ones; NaN for a class without pictures.
+    """
+    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
+    weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
+    threshold = np.unique([*probability, np.nextafter(probability.max(initial=0), np.inf)])
+    columns = {"threshold": threshold}
+    for one, name in enumerate(("accused", "caught")):
+        mine = probability[label == one]
+        order = np.argsort(mine)
+        below = np.append(0, np.cumsum(weight[label == one][order]))
+        left = below[-1] - below[np.searchsorted(mine[order], threshold, side="left")]
+        columns[name] = left / below[-1] if below[-1] > 0 else np.full(len(threshold), np.nan)
+    return pd.DataFrame(columns)
+
+
+def uncertain_band(
+    label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None, errors: float = BAND_ERRORS
+) -> tuple[float, float]:
+    """Between which probabilities no plain verdict shall be given.
+
+    *AI-generated* is said only from the probability on from which at most `errors` of validation's human-made
+    pictures would be accused; *Human-made* only up to the one below which at most `errors` of its
+    AI-generated pictures would pass. Both classes are protected alike, and a model that cannot tell them
+    apart gets a band from nearly 0 to nearly 1: it should not speak. The band always holds 0.5, where the
+    label changes, so a verdict never contradicts the label.
+
+    Args:
+        label: Classes of the validation pictures, [n].
+        probability: Their calibrated probabilities of class 1, [n].
+        weight: Weights, [n].
+        errors: The share allowed, of each class.
+
+    Returns:
+        Low and high, 0 ≤ low ≤ 0.5 ≤ high ≤ 1.
+    """
+    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
+    high = threshold_for_fpr(label, probability, weight, errors)
+    mirrored = threshold_for_fpr(1 - label, 1 - probability, weight, errors)
+    low = 0.0 if mirrored is None else probability[1 - probability >= mirrored].max(initial=0)
+    return float(min(low, 0.5)), 1.0 if high is None else float(np.clip(high, 0.5, 1))
+
+
+def band_effect(
+    label: ArrayLike,
+    probability: ArrayLike,
+    group: ArrayLike,
+    band: Sequence[float],
+    weight: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, dict[str, float | None]]:
+    """What the band does to pictures that had no part in choosing it.
+
+    Returns:
+        As `{"value", "low", "high"}`: `answered`, the share of pictures that get a plain verdict; `right`,
+        how many of those verdicts are true; `right_without`, how many would be if every picture got one.
+    """
+    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
+    low, high = band
+    answered = ~((low < probability) & (probability < high))
+    right = (probability >= 0.5) == (label == 1)
+
+    def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
+        return {
+            "answered": _share(answered, row_weight),
+            "right": _share(right[answered], row_weight[answered]),
+            "right_without": _share(right, row_weight),
+        }
+
+    entries = bootstrap(shares, group, label, weight, resamples, seed)
+    return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
+
+
+class Calibration(NamedTuple):
+    """What is chosen on validation, for `update_bundle_facts`.
+
+    Attributes:
+        temperature: What the log-odds are divided by.
+        uncertain_band: Between these calibrated probabilities no plain verdict is given.
+        threshold_fpr5: Calibrated probability from which on at most 5 % of validation's human-made pictures
+            are called AI; 1 if none does it.
+    """
+
+    temperature: float
+    uncertain_band: tuple[float, float]
+    threshold_fpr5: float
+
+
+def choose_calibration(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> Calibration:
+    """Choose temperature, threshold and band on the validation pictures.
+
+    Args:
+        log_odds: Log-odds of class 1 at temperature 1, [n].
+        label: Classes, [n].
+        weight: Weights, [n].
+    """
+    temperature = fit_temperature(log_odds, label, weight)
+    probability = at_temperature(log_odds, temperature)
+    threshold = threshold_for_fpr(label, probability, weight, FALSE_ACCUSATIONS)
+    return Calibration(
+        temperature,
+        uncertain_band(label, probability, weight),
+        1.0 if threshold is None else min(threshold, 1.0),
+    )
+
+
+def measure_calibration(
+    chosen: Calibration,
+    log_odds: ArrayLike,
+    label: ArrayLike,
+    group: ArrayLike,
+    weight: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, dict[str, float | None]]:
+    """Measure what was chosen on pictures that had no part in it.
+
+    Returns:
+        For `metrics.json`, each as `{"value", "low", "high"}`: `brier` and `ece` before, `brier_calibrated`
+        and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
+        `accused_fpr5` and `caught_fpr5`; what the band does, `answered`, `right` and `right_without`.
+    """
+    before, after = at_temperature(log_odds), at_temperature(log_odds, chosen.temperature)
+    options = {"weight": weight, "resamples": resamples, "seed": seed}
+    scores = calibration_scores(label, before, group, **options)
+    calibrated = calibration_scores(label, after, group, **options)
+    point = operating_point(label, after, group, chosen.threshold_fpr5, **options)
+    return {
+        **scores,
+        **{f"{name}_calibrated": entry for name, entry in calibrated.items()},
+        "ece_by_chance": _known(ece_by_chance(label, after, group, weight, seed=seed)),
+        "threshold_fpr5": _known(chosen.threshold_fpr5),
+        **{f"{name}_fpr5": entry for name, entry in point.items()},
+        **band_effect(label, after, group, chosen.uncertain_band, **options),
+    }
+
+
+def _never_certain(
+    entry: dict[str, float | None], group: ArrayLike, label: ArrayLike
+) -> dict[str, float | None]:
+    """Widen the interval of a share that was 0 or 1 in every resample, as `metrics.evaluate` does."""
+    if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
+        return entry
+    bound = exact_bound(sort_groups(group, label).smallest)
+    return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
+
+
+def _bin_number(probability: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
+    """Which bin of equal width each probability falls into, exactly as `metrics.calibration_bins` sorts."""
+    edges = np.linspace(0, 1, bins + 1)
+    return np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, bins - 1)
+
+
+def _share(hit: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
+    return float(weight @ hit / weight.sum()) if weight.sum() > 0 else np.nan
+
+
+def _known(value: float) -> dict[str, float | None]:
+    """A number that is no estimate and so has no interval."""
+    return {"value": value, "low": None, "high": None}

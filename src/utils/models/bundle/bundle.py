@@ -1,0 +1,365 @@
+"""A model as it is kept: one folder with the network, everything needed to use it, and how it came about.
+
+Reading a bundle's facts needs neither TensorFlow nor pandas: the web app does it with Pillow and NumPy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from src.utils.data.pictures.decode import DECODER_VERSION
+from src.utils.files import read_json, write_json, write_text
+from src.utils.settings import CLASS_NAMES, Settings, UserError
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+SCHEMA = 1
+FACTS_FILE = "bundle.json"
+MODEL_FILE = "model.keras"
+EXPORTED_FILE = "model.onnx"
+HISTORY_FILE = "history.csv"
+DEFAULT_FILE = "default"
+PREFERRED = "best"
+
+UNCERTAIN_BAND = (0.4, 0.6)
+"""Probabilities too near a coin toss to call, until calibration measures a band."""
+
+_MEASURED_WITH = ("tensorflow", "keras", "onnxruntime", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What one needs to know to use a model.
+
+    Attributes:
+        folder: Where it lies; its name is the model's.
+        class_names: Names of class 0 and class 1.
+        input_size: Side of the square the network reads, in pixels.
+        resize: How a picture becomes that square; `squash` is `decode.read_pixels`.
+        output: What the network gives; `logits` are two, one a class.
+        temperature: What logits are divided by before the softmax.
+        threshold: Probability of class 1 from which on a picture is called class 1.
+        uncertain_band: Between these two probabilities the verdict is `Uncertain`; None for never.
+        facts: The whole of bundle.json: metrics, training, versions, seed, fingerprints and so on.
+    """
+
+    folder: Path
+    class_names: tuple[str, str]
+    input_size: int
+    resize: str
+    output: str
+    temperature: float
+    threshold: float
+    uncertain_band: tuple[float, float] | None
+    facts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.folder.name
+
+    @property
+    def model_path(self) -> Path:
+        """The trained network, for going on with it; a folder that only serves need not have it."""
+        return self.folder / self.facts["model_file"]
+
+    @property
+    def served_path(self) -> Path:
+        """The file a predictor loads; its ending tells which runtime reads it."""
+        return self.folder / self.facts.get("served_file", self.facts["model_file"])
+
+    @property
+    def served_files(self) -> dict[str, str]:
+        """What serving needs besides bundle.json: file name → SHA-256 in hexadecimal digits."""
+        facts = self.facts
+        return dict(facts.get("served_files", {facts["model_file"]: facts["model_sha256"]}))
+
+    def check_model_file(self) -> Path:
+        """Path of the trained network, once its content is what was saved.
+
+        Raises:
+            UserError: The file is missing or differs.
+        """
+        return _check_file(self.model_path, self.facts["model_sha256"])
+
+    def check_served_files(self) -> Path:
+        """Path of the file a predictor loads, once all that serving needs is what was saved.
+
+        Raises:
+            UserError: A file is missing or differs.
+        """
+        for name, sha256 in self.served_files.items():
+            _check_file(self.folder / name, sha256)
+        return self.served_path
+
+
+def save_bundle(
+    folder: Path, model: keras.Model, facts: Mapping[str, Any], history: pd.DataFrame | None = None
+) -> Bundle:
+    """Save a model with its facts; a bundle of that name is replaced as a whole.
+
+    Args:
+        folder: `models/<source>/<name>`.
+        model: In float32, input [n, size, size, 3]. A Keras model, which is served as the ONNX file it is
+            exported to, or by Keras itself where that cannot be done (a warning says why). Or anything with
+            its `save` and `input_shape` and the `file_name` it is saved under, which is served as it is,
+            with whatever else `save` puts beside it.
+        facts: Entries of bundle.json; they come before the defaults set here (threshold 0.5, temperature 1,
+            …).
+        history: One row an epoch, kept as history.csv.
+
+    Returns:
+        The bundle as it can be loaded.
+
+    Raises:
+        UserError: The exported network's answers are not the model's; the old bundle is still there.
+        OSError: The folder cannot be written; the old bundle is still there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        files = _write_network(model, partial)
+        defaults = {
+            "schema": SCHEMA,
+            "name": folder.name,
+            "class_names": list(CLASS_NAMES),
+            "input_size": model.input_shape[1],
+            "resize": "squash",
+            "output": "logits",
+            "temperature": 1.0,
+            "threshold": 0.5,
+            "uncertain_band": list(UNCERTAIN_BAND),
+            "metrics": {},
+            "versions": library_versions(),
+            **files,
+        }
+        write_json(partial / FACTS_FILE, {**defaults, **facts})
+        if history is not None:
+            history.to_csv(partial / HISTORY_FILE, index=False)
+        partial.chmod(0o755)
+        _replace_folder(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle's facts.
+
+    Raises:
+        UserError: There is no bundle, or bundle.json is damaged or of another schema.
+    """
+    path = folder / FACTS_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder} holds no trained model ({FACTS_FILE} is missing): run `make reproduce` first."
+        )
+    try:
+        facts = read_json(path)
+        if facts["schema"] != SCHEMA:
+            raise UserError(f"{path} has schema {facts['schema']}, this code reads {SCHEMA}: train again.")
+        bundle = Bundle(
+            folder=folder,
+            class_names=tuple(facts["class_names"]),
+            input_size=int(facts["input_size"]),
+            resize=facts["resize"],
+            output=facts["output"],
+            temperature=float(facts["temperature"]),
+            threshold=float(facts["threshold"]),
+            uncertain_band=tuple(facts["uncertain_band"]) if facts["uncertain_band"] else None,
+            facts=facts,
+        )
+        _check_names(facts)
+        saved_with = facts["versions"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): train again with `make reproduce`.") from error
+    _warn_of_other_versions(folder.name, saved_with)
+    return bundle
+
+
+def load_model(bundle: Bundle) -> keras.Model:
+    """Load a bundle's network, checked against its checksum and without running any code it may contain.
+
+    Raises:
+        UserError: The file is missing, differs from what was saved, or cannot be read by this version of
+            Keras.
+    """
+    import keras
+
+    path = bundle.check_model_file()
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (TypeError, ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path} cannot be loaded ({reason}): train again with `make reproduce`.") from error
+
+
+def update_bundle_facts(folder: Path, **facts: Any) -> Bundle:
+    """Change entries of bundle.json, for what is measured after training.
+
+    Args:
+        folder: The bundle.
+        **facts: New values; the entries of a dictionary (such as `metrics`) are added to those there.
+
+    Returns:
+        The bundle as it is now.
+    """
+    old = dict(load_bundle(folder).facts)
+    for key, value in facts.items():
+        merge = isinstance(value, dict) and isinstance(old.get(key), dict)
+        old[key] = {**old[key], **value} if merge else value
+    write_json(folder / FACTS_FILE, old)
+    return load_bundle(folder)
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """The epochs of a bundle's training: `epoch, loss, accuracy, val_loss, val_accuracy, seconds`."""
+    import pandas as pd
+
+    return pd.read_csv(folder / HISTORY_FILE)
+
+
+def choose_default(models_dir: Path) -> str:
+    """Name the model to use where one is needed, and write that to `models_dir/default`.
+
+    It is `best` where there is one, else the model with the lowest validation loss.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    bundles = [load_bundle(path.parent) for path in sorted(models_dir.glob(f"[!.]*/{FACTS_FILE}"))]
+    if not bundles:
+        raise UserError(f"There is no trained model in {models_dir} yet: run `make reproduce` first.")
+    names = [bundle.name for bundle in bundles]
+    name = PREFERRED if PREFERRED in names else min(bundles, key=_validation_loss).name
+    write_text(models_dir / DEFAULT_FILE, f"{name}\n")
+    return name
+
+
+def better_on_validation(models_dir: Path, names: Iterable[str]) -> str:
+    """Name the model with the lowest validation loss among some.
+
+    Raises:
+        UserError: One of them has not been trained.
+    """
+    return min((load_bundle(models_dir / name) for name in names), key=_validation_loss).name
+
+
+def default_bundle_dir(settings: Settings) -> Path:
+    """Folder of the model to use for this source.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    path = settings.models_dir / DEFAULT_FILE
+    name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    if not name or not (settings.models_dir / name / FACTS_FILE).is_file():
+        name = choose_default(settings.models_dir)
+    return settings.models_dir / name
+
+
+def library_versions() -> dict[str, Any]:
+    """Versions of what a model's numbers depend on; null where a library is not installed."""
+
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": DECODER_VERSION}
+
+
+def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:
+    """Warn when a library that is installed here is not the one the model was measured with."""
+    changed = [
+        f"{library} {saved_with.get(library)} → {here}"
+        for library, here in library_versions().items()
+        if here is not None and saved_with.get(library) != here
+    ]
+    if changed:
+        warnings.warn(
+            f"{name} was trained with other versions ({', '.join(changed)}): its numbers may differ.",
+            stacklevel=3,
+        )
+
+
+def _validation_loss(bundle: Bundle) -> float:
+    loss = bundle.facts["metrics"].get("validation", {}).get("loss")
+    return float("inf") if loss is None else loss
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`, which may exist."""
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+        folder.rename(old / folder.name)
+        new.rename(folder)
+        shutil.rmtree(old)
+    else:
+        new.rename(folder)
+
+
+def _write_network(model: Any, folder: Path) -> dict[str, Any]:
+    """Write a network's files into an empty folder; return bundle.json's entries about them."""
+    model_file = getattr(model, "file_name", MODEL_FILE)
+    model.save(folder / model_file)
+    saved = sorted(path.name for path in folder.iterdir())
+    served_file = _export(model, folder) if model_file == MODEL_FILE else model_file
+    needed = saved if served_file == model_file else [served_file]
+    return {
+        "model_file": model_file,
+        "model_sha256": _sha256(folder / model_file),
+        "served_file": served_file,
+        "served_files": {name: _sha256(folder / name) for name in needed},
+    }
+
+
+def _export(model: keras.Model, folder: Path) -> str:
+    """Export a Keras model; return the name of the file to serve."""
+    from src.utils.models.bundle.export import CannotExport, export_onnx
+
+    try:
+        export_onnx(model, folder / EXPORTED_FILE)
+    except CannotExport as error:
+        warnings.warn(f"{model.name} is served by Keras, for it cannot be exported: {error}", stacklevel=4)
+        return MODEL_FILE
+    return EXPORTED_FILE
+
+
+def _check_names(facts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless bundle.json names files of its own folder only, the served one among them."""
+    served_file = facts.get("served_file", facts["model_file"])
+    served_files = dict(facts.get("served_files", {facts["model_file"]: facts["model_sha256"]}))
+    if served_file not in served_files:
+        raise ValueError(f"{served_file!r} has no checksum")
+    for name in (facts["model_file"], *served_files):
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no name for a file")
+
+
+def _check_file(path: Path, sha256: str) -> Path:
+    """The path, if the file is there and has that checksum."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing: put it back, or train again with `make reproduce`.")
+    if _sha256(path) != sha256:
+        raise UserError(
+            f"{path} is not the file bundle.json describes: put that back, or train again with "
+            "`make reproduce`."
+        )
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,235 @@
+"""One way from a picture to a probability, for evaluation, command line and web alike.
+
+Importing this needs no TensorFlow: a runtime is chosen by the ending of the file a bundle serves when a
+predictor is loaded, and is nothing but a function from pixels to the network's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.utils.data.parallel import map_ahead
+from src.utils.data.pictures.decode import read_pixels
+from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
+from src.utils.models.bundle.onnx_session import onnx_runtime
+from src.utils.models.encoder.runtime import EncoderRuntime
+from src.utils.settings import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+    from src.utils.data.pictures.pixel_cache import PixelCache
+
+BATCH_SIZE = 32
+COLUMNS = ("file", "label", "probability_ai", "confidence", "verdict", "error")
+UNCERTAIN = "Uncertain"
+
+Runtime = Callable[[np.ndarray], np.ndarray]
+"""uint8 [n, size, size, 3] → logits [n, 2]."""
+
+Source = str | Path | bytes
+
+
+def trace_model(model: keras.Model) -> Runtime:
+    """Turn a Keras model into a function that is traced once, for batches of any length.
+
+    `model.predict` sets up a loop, a dataset and callbacks at every call, which costs ten times what one
+    picture does.
+    """
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
+    def forward(pixels: tf.Tensor) -> tf.Tensor:
+        return model(tf.cast(pixels, tf.float32), training=False)
+
+    return lambda pixels: forward(pixels).numpy()
+
+
+def load_exported(bundle: Bundle) -> Runtime:
+    """Load the network that a Keras model was exported to.
+
+    Raises:
+        UserError: The file is missing, damaged, or not the network that bundle.json describes.
+    """
+    path = bundle.check_served_files()
+    try:
+        return onnx_runtime(path, bundle.input_size)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be used ({error}): train again with `make reproduce`.") from error
+
+
+RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
+    ".onnx": load_exported,
+    ".npz": lambda bundle: EncoderRuntime.load(bundle.check_served_files()),
+    ".keras": lambda bundle: trace_model(load_model(bundle)),
+}
+"""How to load a network, by the ending of its file; Keras is for networks that cannot be exported."""
+
+READERS: dict[str, Callable[[Source, int], np.ndarray]] = {"squash": read_pixels}
+"""How a file becomes the network's pixels, uint8 [size, size, 3], by the bundle's `resize`."""
+
+
+def probability_of_ai(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Softmax probability of class 1.
+
+    Args:
+        logits: float [n, 2].
+        temperature: Divides the logits; above 1 it makes the model less sure.
+
+    Returns:
+        float64 [n], 0–1.
+    """
+    difference = np.diff(logits.astype(np.float64), axis=1)[:, 0] / temperature
+    return np.exp(-np.logaddexp(0, -difference))
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A bundle ready to be asked.
+
+    Attributes:
+        bundle: What the model is and how its output is read.
+        runtime: The network.
+    """
+
+    bundle: Bundle
+    runtime: Runtime
+
+    @classmethod
+    def load(cls, folder: Path) -> Predictor:
+        """Load a bundle's network.
+
+        Raises:
+            UserError: The bundle is missing, damaged, or of a kind this code does not know.
+        """
+        bundle = load_bundle(folder)
+        for entry, known, value in (
+            ("resize", READERS, bundle.resize),
+            ("output", ("logits",), bundle.output),
+            ("served_file", RUNTIMES, bundle.served_path.suffix),
+        ):
+            if value not in known:
+                raise UserError(
+                    f"{folder} has {entry} {value!r}, which this version does not know: update it."
+                )
+        return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
+
+    def read(self, source: Source) -> np.ndarray:
+        """Read a picture (path or bytes) as the network gets it: uint8 [size, size, 3].
+
+        Raises:
+            ImageError: The picture cannot be read.
+        """
+        return READERS[self.bundle.resize](source, self.bundle.input_size)
+
+    def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Probability that each picture is AI-generated.
+
+        Args:
+            pixels: uint8 [n, size, size, 3], as `read` gives them.
+
+        Returns:
+            float64 [n], 0–1.
+        """
+        parts = [
+            self.runtime(pixels[start : start + BATCH_SIZE]) for start in range(0, len(pixels), BATCH_SIZE)
+        ]
+        return probability_of_ai(np.concatenate(parts), self.bundle.temperature)
+
+    def explain(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Probabilities, and where in each picture the network found its reasons, if it says so by itself.
+
+        Args:
+            pixels: uint8 [n, size, size, 3], as `read` gives them.
+
+        Returns:
+            float64 [n], 0–1; and float32 [n, rows, columns] over the whole picture, above 0 for AI, below for
+            human, or None.
+        """
+        if not hasattr(self.runtime, "explain"):
+            return self.predict_pixels(pixels), None
+        logits, maps = self.runtime.explain(pixels)
+        return probability_of_ai(logits, self.bundle.temperature), maps
+
+    def predict_cached(self, cache: PixelCache, rows: np.ndarray, progress: bool = False) -> np.ndarray:
+        """Probability for rows of a pixel cache: float64 [n], whatever n in the memory of a few batches."""
+        return probability_of_ai(cached_logits(self.runtime, cache, rows, progress), self.bundle.temperature)
+
+    def predict_files(
+        self, sources: Iterable[Any], load: Callable[[Any], Source] = lambda source: source
+    ) -> Iterator[dict[str, Any]]:
+        """Predict any number of pictures in constant memory.
+
+        Threads read ahead while the network works on the batch before.
+
+        Args:
+            sources: Paths, or whatever `load` understands; taken only as needed.
+            load: Turns a source into a path or bytes; called in a thread, may raise UserError.
+
+        Yields:
+            One row per source, in order: `COLUMNS`, with None in place of the prediction where `error` is
+            not empty.
+        """
+
+        def read(source: Any) -> tuple[str, np.ndarray | str]:
+            try:
+                return str(source), self.read(load(source))
+            except (UserError, OSError) as error:
+                return str(source), str(error)
+
+        pictures = map_ahead(read, sources, ahead=2 * BATCH_SIZE)
+        while batch := list(islice(pictures, BATCH_SIZE)):
+            pixels = [result for _, result in batch if not isinstance(result, str)]
+            probabilities = iter(self.predict_pixels(np.stack(pixels)) if pixels else ())
+            for name, result in batch:
+                yield (
+                    self.failed(name, result)
+                    if isinstance(result, str)
+                    else self.row(name, next(probabilities))
+                )
+
+    def row(self, name: str, probability: float) -> dict[str, Any]:
+        """Put a probability in the words of the contract (`COLUMNS`)."""
+        label = self.bundle.class_names[int(probability >= self.bundle.threshold)]
+        low, high = self.bundle.uncertain_band or (1, 0)
+        return {
+            "file": name,
+            "label": label,
+            "probability_ai": round(float(probability), 6),
+            "confidence": round(100 * float(max(probability, 1 - probability)), 4),
+            "verdict": UNCERTAIN if low < probability < high else label,
+            "error": "",
+        }
+
+    @staticmethod
+    def failed(name: str, error: str) -> dict[str, Any]:
+        """The row of a picture that could not be read."""
+        return dict.fromkeys(COLUMNS) | {"file": name, "error": error}
+
+
+def cached_logits(
+    runtime: Runtime, cache: PixelCache, rows: np.ndarray, progress: bool = False
+) -> np.ndarray:
+    """The network's output for rows of a pixel cache, a batch at a time while the next one is read.
+
+    Args:
+        runtime: The network.
+        cache: The pixels.
+        rows: int [n], rows of the cache.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        float [n, 2].
+    """
+    from tqdm import tqdm
+
+    chunks = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
+    batches = map_ahead(cache.gather, chunks, workers=1, ahead=2)
+    bar = tqdm(batches, "Predicting", len(chunks), disable=not progress, unit="batch")
+    return np.concatenate([runtime(batch) for batch in bar])

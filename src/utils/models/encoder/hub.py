@@ -1,0 +1,402 @@
+"""Image encoders from KerasHub's presets, brought into the one form that `encoder_runtime` reads.
+
+Three families, each with what its authors published: CLIP (Radford and others 2021, arXiv 2103.00020), SigLIP
+(Zhai and others 2023, arXiv 2303.15343; the second version: Tschannen and others 2025, arXiv 2502.14786) and
+DINOv2 (Oquab and others 2023, arXiv 2304.07193; with registers: Darcet and others 2023, arXiv 2309.16588).
+KerasHub downloads a preset from Kaggle once and keeps it. From its image part one ONNX file is made, which
+takes RGB 0–255, gives the final embedding and the tokens after some layers, and says in its metadata how it
+is used. After that neither Keras nor KerasHub is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.utils.files import atomic_path, hash_bytes, hash_file, read_json
+from src.utils.models.encoder.runtime import (
+    CLASS_LAYERS,
+    EMBEDDING,
+    FAMILIES,
+    LAYERS,
+    LAYOUT_KEY,
+    TOKEN_OUTPUTS,
+    Encoder,
+    Layout,
+)
+from src.utils.settings import UserError
+
+if TYPE_CHECKING:
+    import keras
+    import onnx
+
+CLASSES = {"clip": "CLIPBackbone", "siglip": "SigLIPBackbone", "dinov2": "DINOV2Backbone"}
+"""Family → KerasHub's class, also the name in a preset's config.json."""
+
+LICENCES = {"clip": "MIT", "siglip": "Apache-2.0", "dinov2": "Apache-2.0"}
+"""Under which the families' authors published their weights."""
+
+SMALL = ("clip_vit_base_patch16", "siglip_base_patch16_224", "dinov2_base")
+LARGE = ("clip_vit_large_patch14", "siglip_large_patch16_256", "dinov2_large")
+"""Presets to try in turn, without a graphics processor (downloads of 0.6, 0.8 and 0.4 GB, image parts of 86
+to 93 million parameters) and with one (1.7, 2.6 and 1.2 GB, 303 to 316 million). CLIP comes first: UnivFD and
+RINE, which this follows, build on its ViT-L/14, and the sample's own encoder is its ViT-B/16 in 8 bits."""
+
+DINOV2_SIZE = 224
+"""Side, in pixels, that DINOv2 reads here: it takes any, and its presets' 518 make five times the patches."""
+
+GPU_BATCH = 32
+
+_MADE_BY = 1  # raised whenever `export_preset` would make another file of the same preset
+_PATIENCE = (5.0, 30.0)  # seconds to connect, and to wait for the next bytes
+_LARGEST = 2_000_000_000  # bytes of weights: an ONNX file is one Protocol Buffers message, at most 2 GiB
+_FILTERS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos3": "lanczos"}
+
+
+class Unreachable(UserError):
+    """Kaggle, from which KerasHub takes its presets, does not answer."""
+
+
+def first_choices() -> Sequence[str]:
+    """Names of the presets to try, the best first: `LARGE` with a graphics processor, `SMALL` without."""
+    return LARGE if _has_gpu() else SMALL
+
+
+def load_first(presets: Sequence[str], folder: Path) -> tuple[Encoder, str]:
+    """Load the first preset that can be had.
+
+    Args:
+        presets: Names.
+        folder: Where the files made of presets are kept.
+
+    Returns:
+        The encoder, and a sentence that says why it is this one.
+
+    Raises:
+        Unreachable: Kaggle does not answer; no other preset is tried then.
+        UserError: None can be had.
+    """
+    failures = []
+    for preset in presets:
+        try:
+            encoder = load_preset(preset, folder)
+        except Unreachable:
+            raise
+        except UserError as error:
+            failures.append(str(error))
+        else:
+            return encoder, " ".join([f"The first of {', '.join(presets)} that can be had.", *failures])
+    raise UserError(" ".join(failures))
+
+
+def load_preset(preset: str, folder: Path) -> Encoder:
+    """Load the encoder of a preset; with a graphics processor, Keras computes on that.
+
+    Args:
+        preset: A name, or a folder that holds a preset.
+        folder: Where the files made of presets are kept.
+
+    Raises:
+        Unreachable: It is not here, and Kaggle does not answer.
+        UserError: There is no such preset, or it cannot be had or used.
+    """
+    encoder = Encoder.load(export_preset(preset, folder))
+    if _has_gpu():
+        with contextlib.suppress(UserError):  # the file is here and the preset no longer is
+            session = GraphSession(build_graph(preset)[0])
+            encoder = dataclasses.replace(encoder, session=session, batch=GPU_BATCH)
+    return encoder
+
+
+def export_preset(preset: str, folder: Path) -> Path:
+    """Make an encoder's file of a preset, unless it was made before.
+
+    The graph is converted with its weights as inputs, and they become constants of the finished file: tf2onnx
+    copies constants at every step, so that a ViT-B/16 would take 115 seconds and 14 GB instead of 10 and 3.
+
+    Args:
+        preset: A name, such as those of `SMALL`, or a folder that holds a preset.
+        folder: Where the files made of presets are kept.
+
+    Returns:
+        An ONNX file for `Encoder.load`. Its name tells apart presets, their contents and KerasHub's versions.
+
+    Raises:
+        Unreachable: It is not here, and Kaggle does not answer.
+        UserError: There is no such preset, or it cannot be had or used.
+    """
+    version = f"{importlib.metadata.version('keras-hub')}.{_MADE_BY}"
+    path = folder / f"{_key(preset)}-{version}.onnx"
+    if not path.is_file():
+        graph, layout = build_graph(preset)
+        content = to_onnx(graph, layout).SerializeToString()
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+            _check_answers(preset, graph, Encoder.load(temporary))
+    return path
+
+
+def build_graph(preset: str) -> tuple[keras.Model, Layout]:
+    """Build the image part of a preset, from RGB 0–255 to what a head reads.
+
+    Args:
+        preset: A name, or a folder that holds a preset.
+
+    Returns:
+        A model in float32 from `pixels`, [n, size, size, 3], to a dictionary of `EMBEDDING`, [n, width], and
+        `TOKEN_OUTPUTS`, [n, tokens, width]; and how it is used.
+
+    Raises:
+        Unreachable: It is not here, and Kaggle does not answer.
+        UserError: There is no such preset, or it cannot be had or used.
+    """
+    import keras
+
+    from src.utils.models.bundle.export import float32_copy
+
+    family = preset_family(preset)
+    backbone, converter = _load(preset, family)
+    image = backbone if family == "dinov2" else float32_copy(backbone.vision_encoder)
+    if 4 * image.count_params() > _LARGEST:
+        raise UserError(f"{preset} is too large for one ONNX file (2 GB of weights): use a smaller one.")
+    layers = _layer_outputs(image, family)
+    taps = [layers[max(round(len(layers) * layer / LAYERS), 1) - 1] for layer in CLASS_LAYERS]
+    pixels = keras.Input(image.image_shape, name="pixels", dtype="float32")
+    scaled = pixels * _numbers(converter.scale, 1.0) + _numbers(converter.offset, 0.0)
+    last, *tokens = keras.Model(image.inputs, [image.outputs[0], *taps])(scaled)
+    outputs = {EMBEDDING: _embed(backbone, family, last), **dict(zip(TOKEN_OUTPUTS, tokens, strict=True))}
+    return keras.Model(pixels, outputs, name=family), _layout(preset, family, image, converter)
+
+
+def to_onnx(graph: keras.Model, layout: Layout) -> onnx.ModelProto:
+    """Convert a graph of `build_graph`, with its layout in the metadata."""
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    values = [*graph.trainable_variables, *graph.non_trainable_variables]
+    names = [f"weight_{number}" for number in range(len(values))]
+    signature = [tf.TensorSpec(graph.inputs[0].shape, tf.float32, "pixels")]
+    signature += [tf.TensorSpec(one.shape, one.dtype, name) for one, name in zip(values, names, strict=True)]
+    trainable = len(graph.trainable_variables)
+
+    @tf.function(input_signature=signature)
+    def forward(pixels, *weights):
+        parts = weights[:trainable], weights[trainable:]
+        return graph.stateless_call(*map(list, parts), pixels, training=False)[0]
+
+    handlers = {"Erfc": (_convert_erfc, [])}
+    model, _ = tf2onnx.convert.from_function(forward, signature, custom_op_handlers=handlers)
+    used = {one.name: one for one in model.graph.input}
+    del model.graph.input[:]
+    model.graph.input.append(used["pixels"])
+    for one, name in zip(values, names, strict=True):
+        if name in used:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(one.value), name))
+    onnx.helper.set_model_props(model, {LAYOUT_KEY: json.dumps(dataclasses.asdict(layout))})
+    return model
+
+
+def _convert_erfc(context: Any, node: Any, name: str, arguments: list) -> None:
+    """Teach tf2onnx the complementary error function, from which TensorFlow makes the exact GELU: 1 − erf."""
+    one = context.make_const(f"{name}/one", np.ones((), np.float32)).output[0]
+    inner = context.make_node("Erf", node.input).output[0]
+    (output,) = node.output
+    shape, kind = context.get_shape(output), context.get_dtype(output)
+    context.remove_node(name)
+    context.make_node("Sub", [one, inner], name=name, outputs=[output], shapes=[shape], dtypes=[kind])
+
+
+def _check_answers(preset: str, graph: keras.Model, encoder: Encoder) -> None:
+    """Compare a finished file with its graph on a random picture, so that no wrong one is ever kept.
+
+    Raises:
+        UserError: They differ.
+    """
+    import keras
+
+    shape = (1, *graph.inputs[0].shape[1:])
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+    with keras.device("cpu:0"):  # graphics processors may compute with shorter factors
+        expected = graph(pixels, training=False)
+    found = encoder.session.run(list(expected), {"pixels": pixels})
+    for name, one in zip(expected, found, strict=True):
+        answer = np.asarray(expected[name])
+        near = 1e-3 * np.abs(answer).max()
+        if answer.shape != one.shape or not np.allclose(one, answer, rtol=0, atol=near):
+            raise UserError(
+                f"{preset} answers otherwise once it is exported to ONNX ({name}): install the versions of "
+                "requirements.txt with `make setup`."
+            )
+
+
+class GraphSession:
+    """A graph of `build_graph` with the calls of an ONNX Runtime session that `Encoder` makes."""
+
+    def __init__(self, graph: keras.Model):
+        import tensorflow as tf
+
+        # TensorFloat-32 keeps ten bits of a factor: features would be 0.1 % away from what is served.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        signature = [tf.TensorSpec(graph.inputs[0].shape, tf.float32)]
+        self._forward = tf.function(lambda pixels: graph(pixels, training=False), signature)
+        self._inputs, self._outputs = graph.inputs, graph.output
+
+    def get_inputs(self) -> list[keras.KerasTensor]:
+        """The inputs, with their names."""
+        return self._inputs
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        """Name and shape of each output."""
+        return [SimpleNamespace(name=name, shape=one.shape) for name, one in self._outputs.items()]
+
+    def run(self, names: Sequence[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Outputs of these names."""
+        (pixels,) = feeds.values()
+        outputs = self._forward(pixels)
+        return [outputs[name].numpy() for name in names]
+
+
+def preset_family(preset: str) -> str:
+    """Family of a preset: a key of `CLASSES`.
+
+    Args:
+        preset: A name, or a folder that holds a preset.
+
+    Raises:
+        UserError: There is no such preset, or it is of no family that is known here.
+    """
+    if not Path(preset).is_dir():
+        return _named_family(preset)
+    try:
+        found = read_json(Path(preset) / "config.json")["class_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{preset} holds no KerasHub preset: its config.json cannot be read.") from error
+    families = {name: family for family, name in CLASSES.items()}
+    if found not in families:
+        raise UserError(f"{preset} holds a {found}: an encoder is one of {', '.join(families)}.")
+    return families[found]
+
+
+def _named_family(preset: str) -> str:
+    """Family of a preset that KerasHub knows by name."""
+    models = _keras_hub().models
+    for family, name in CLASSES.items():
+        if preset.startswith(family) and preset in getattr(models, name).presets:
+            return family
+    raise UserError(
+        f"There is no encoder {preset}: use auto, sample, a folder that holds a KerasHub preset, or the name "
+        f"of one of CLIP, SigLIP or DINOv2, such as {', '.join(SMALL + LARGE)}."
+    )
+
+
+def _keras_hub() -> ModuleType:
+    """KerasHub, without tqdm's remark, while it is imported, that JupyterLab has no widgets."""
+    with warnings.catch_warnings(action="ignore"):
+        import keras_hub
+    return keras_hub
+
+
+def _load(preset: str, family: str) -> tuple[keras.Model, keras.layers.Layer]:
+    """A preset's network in float32 and its image converter, downloaded on first use."""
+    import requests
+
+    keras_hub = _keras_hub()
+    try:
+        with _impatient_requests():
+            converter = keras_hub.layers.ImageConverter.from_preset(preset)
+            options = {}
+            if family == "dinov2":
+                side = min(DINOV2_SIZE, *(converter.image_size or ()))
+                options["image_shape"] = (side, side, 3)
+            network = getattr(keras_hub.models, CLASSES[family])
+            return network.from_preset(preset, dtype="float32", **options), converter
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Unreachable(
+            f"{preset} cannot be downloaded, because Kaggle does not answer: connect, or use ENCODER=sample."
+        ) from error
+    except Exception as error:  # a damaged or incomplete preset fails in as many ways as it has files
+        raise UserError(f"{preset} cannot be loaded ({str(error).strip().partition(chr(10))[0]}).") from error
+
+
+@contextlib.contextmanager
+def _impatient_requests() -> Iterator[None]:
+    """Let a question that nobody answers fail in seconds: some of kagglehub's would wait for ever."""
+    import requests
+
+    send = requests.Session.send
+
+    def send_impatiently(session, request, **options):
+        return send(session, request, **{**options, "timeout": options.get("timeout") or _PATIENCE})
+
+    requests.Session.send = send_impatiently
+    try:
+        yield
+    finally:
+        requests.Session.send = send
+
+
+def _layer_outputs(image: keras.Model, family: str) -> list[keras.KerasTensor]:
+    """Tokens after each layer of the transformer, in order."""
+    if family == "dinov2":
+        return [image.pyramid_outputs[f"stage{number}"] for number in range(1, image.num_layers + 1)]
+    return [layer.output for layer in image.encoder_layers]
+
+
+def _embed(backbone: keras.Model, family: str, last: keras.KerasTensor) -> keras.KerasTensor:
+    """What the family calls the embedding of a picture, from the last output of its image part."""
+    if family == "clip":
+        return backbone.vision_projection(backbone.vision_pooler(last))
+    return last[:, 0] if family == "dinov2" else last  # SigLIP has pooled already
+
+
+def _layout(preset: str, family: str, image: keras.Model, converter: keras.layers.Layer) -> Layout:
+    """How the encoder is used. Pillow's filters smooth before they shrink, as those of the authors do."""
+    if converter.interpolation not in _FILTERS:
+        raise UserError(f"{preset} resizes by {converter.interpolation}, which is not known here.")
+    name, mine = Path(preset).name, Path(preset).is_dir()
+    size = image.image_shape[0]
+    return Layout(
+        family=family,
+        size=size,
+        grid=size // image.patch_size,
+        first_patch={"clip": 1, "siglip": 0}.get(family, 1 + getattr(image, "num_register_tokens", 0)),
+        resample=_FILTERS[converter.interpolation],
+        outputs=(EMBEDDING, *TOKEN_OUTPUTS),
+        record={
+            "encoder": f"{FAMILIES[family]}, {name}",
+            "encoder_licence": "that of the preset" if mine else LICENCES[family],
+            "encoder_from": f"KerasHub {importlib.metadata.version('keras-hub')}, "
+            + (f"a preset in the folder {name}" if mine else f"preset {name}"),
+        },
+    )
+
+
+def _numbers(value: float | Sequence[float] | None, otherwise: float) -> np.ndarray:
+    """A converter's scale or offset: float32, one number or one a channel."""
+    return np.asarray(otherwise if value is None else value, np.float32)
+
+
+def _key(preset: str) -> str:
+    """A file name for what is made of a preset: its name, and of a folder the content too."""
+    folder = Path(preset)
+    if not folder.is_dir():
+        return preset
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    content = json.dumps([[path.relative_to(folder).as_posix(), hash_file(path)] for path in files])
+    return f"{folder.name}-{hash_bytes(content.encode())[:8]}"
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

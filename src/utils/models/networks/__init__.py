@@ -1,0 +1,1 @@
+"""The networks themselves, and where their ready-made weights come from."""

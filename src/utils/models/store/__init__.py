@@ -1,0 +1,1 @@
+"""Models in S3 and their verified copies on this machine."""

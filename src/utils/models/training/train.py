@@ -1,0 +1,394 @@
+"""Training a network on cached pixels: seeded, resumable, and skipped when its result is already there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm import tqdm
+
+from src.utils.data.pictures.pixel_cache import PixelCache
+from src.utils.data.split import group_weights
+from src.utils.files import atomic_path, hash_bytes, hash_file
+from src.utils.models.bundle.bundle import (
+    Bundle,
+    choose_default,
+    library_versions,
+    load_bundle,
+    read_history,
+    save_bundle,
+)
+from src.utils.models.bundle.predictor import cached_logits, probability_of_ai, trace_model
+from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches, split_examples
+from src.utils.models.training.precision import choose_precision
+from src.utils.settings import Settings, UserError
+
+TRAINING_CODE = (
+    "src.utils.data.pictures.decode",
+    "src.utils.data.pictures.pixel_cache",
+    "src.utils.models.training.feeding",
+    "src.utils.models.training.precision",
+    "src.utils.models.training.train",
+)
+"""Modules whose change makes every trained model out of date."""
+
+WORTH_AN_ESTIMATE = 60
+"""Batches from which on a training is timed before it starts."""
+
+_TIMED_BATCHES = 3
+
+BuildModel = Callable[..., keras.Model]
+"""Called with `policy`, a Keras dtype policy: an uncompiled network, pixels 0–255 → float32 logits [n, 2]."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the training split.
+        seed: Seed of the pictures' order and of everything random in the network.
+        batch_size: Pictures a step.
+        learning_rate: Adam's; its usual value is what the deck's `optimizer='adam'` means.
+    """
+
+    epochs: int
+    seed: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+
+
+@dataclass
+class TrainingRun:
+    """What came out of the epochs so far.
+
+    Attributes:
+        history: A row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`.
+        best_weights: Weights (float32) after the epoch of the lowest validation loss.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_weights: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def best_epoch(self) -> int:
+        """Epoch, from 1, of the lowest validation loss."""
+        losses = [row["val_loss"] if math.isfinite(row["val_loss"]) else math.inf for row in self.history]
+        return losses.index(min(losses)) + 1
+
+    @property
+    def seconds(self) -> float:
+        """Time all epochs took, validation included, in however many sittings."""
+        return sum(row["seconds"] for row in self.history)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A bundle, the epochs behind it, and whether they ran just now."""
+
+    bundle: Bundle
+    history: pd.DataFrame
+    trained: bool
+
+
+def train_or_load(
+    name: str,
+    build: BuildModel,
+    images: pd.DataFrame,
+    cache: PixelCache,
+    settings: Settings,
+    recipe: Recipe | None = None,
+    code: Iterable[str] = ("src.utils.models.networks.deck_cnn",),
+    facts: dict | None = None,
+    progress: bool = True,
+) -> TrainedModel:
+    """Train a network and save its bundle, unless the bundle there came from the very same training.
+
+    The same means: pictures, split, weights, network, recipe, precision, versions and source code. An
+    interrupted training continues after its last whole epoch. The bundle holds the weights of the lowest
+    validation loss in float32, and its validation metrics are measured on that model.
+
+    Args:
+        name: Name of the bundle.
+        build: Builds the network.
+        images: The readable rows of the manifest, the table `cache` was opened for.
+        cache: The pixels.
+        settings: Where to write, and for the default recipe, epochs and seed.
+        recipe: How to train.
+        code: Modules the network is made by, besides `TRAINING_CODE`.
+        facts: More entries for the bundle; changing them alone does not train again.
+        progress: Whether to report.
+
+    Returns:
+        The bundle and its history; `models/<source>/default` is brought up to date.
+
+    Raises:
+        UserError: A split lacks a class.
+    """
+    recipe = recipe or Recipe(settings.epochs, settings.seed)
+    train, validation = split_examples(images, "train"), split_examples(images, "validation")
+    precision = choose_precision()
+    data = data_fingerprint(images)
+    fingerprint = _fingerprint(
+        data, asdict(recipe), precision.policy, library_versions(), _architecture(build), _code(code)
+    )
+    folder = settings.models_dir / name
+    known = _same_training(folder, fingerprint)
+    if known:
+        _report(
+            progress, f"{name} is up to date: pictures, parameters and code are those it was trained with."
+        )
+        choose_default(settings.models_dir)
+        return TrainedModel(known, read_history(folder), trained=False)
+
+    _report(progress, f"{name}: training in {precision.policy}, because {precision.reason}.")
+    resume = ResumeFile(settings.interim_dir / "training" / f"{name}.npz", fingerprint)
+    run = train_model(build, cache, train, validation, recipe, precision.policy, resume, progress)
+    model = build(policy="float32")
+    model.set_weights(run.best_weights)
+    history = pd.DataFrame(run.history)
+    origin = {
+        "source": settings.source,
+        "demonstration": settings.source == "sample",
+        "seed": recipe.seed,
+        "fingerprint": fingerprint,
+        "data_fingerprint": data,
+        "training": asdict(recipe)
+        | {"precision": precision.policy, "seconds": round(run.seconds, 1), "best_epoch": run.best_epoch}
+        | {"pictures": len(train), "validation_pictures": len(validation)},
+        "metrics": {"validation": weighted_score(model, cache, validation)},
+    }
+    bundle = save_bundle(folder, model, {**origin, **(facts or {})}, history)
+    resume.remove()
+    choose_default(settings.models_dir)
+    return TrainedModel(bundle, history, trained=True)
+
+
+def train_model(
+    build: BuildModel,
+    cache: PixelCache,
+    train: Examples,
+    validation: Examples,
+    recipe: Recipe,
+    policy: str = "float32",
+    resume: ResumeFile | None = None,
+    progress: bool = True,
+) -> TrainingRun:
+    """Train with Adam on the cross-entropy of the logits, validating after each epoch.
+
+    Seeds Python, NumPy and TensorFlow. Several GPUs share each batch. Before a long training a few batches
+    are timed (and undone), so that the wait is known.
+
+    Args:
+        build: Builds the network.
+        cache: The pixels.
+        train: What to learn from.
+        validation: What decides which epoch was best.
+        recipe: How to train.
+        policy: Keras dtype policy.
+        resume: Where each epoch is saved, and found again by the next sitting.
+        progress: Whether to show a progress bar and the estimate.
+
+    Returns:
+        History and best weights over all epochs, those of earlier sittings included.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    model = build_and_compile(build, recipe, policy)
+    run = (resume.load(model) if resume else None) or TrainingRun()
+    done = len(run.history)
+    steps = math.ceil(len(train) / recipe.batch_size)
+    if done:
+        _report(progress, f"Continuing after epoch {done} of {recipe.epochs}.")
+    if progress and (recipe.epochs - done) * steps >= WORTH_AN_ESTIMATE:
+        batches = endless_batches(cache, train, recipe.batch_size, recipe.seed)
+        seconds = _seconds_per_batch(model, batches) * steps * (recipe.epochs - done)
+        seconds *= 1 + len(validation) / len(train) / 3  # the forward pass is a third of the work
+        print(f"About {_in_words(seconds)} for {recipe.epochs - done} epochs of {steps} batches.")
+    if done < recipe.epochs:
+        model.fit(
+            endless_batches(cache, train, recipe.batch_size, recipe.seed, first_epoch=done),
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            validation_data=batches_in_order(cache, validation, recipe.batch_size),
+            callbacks=[_KeepEpochs(run, resume), _ProgressBar((recipe.epochs - done) * steps, progress)],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+    return run
+
+
+def build_and_compile(build: BuildModel, recipe: Recipe, policy: str) -> keras.Model:
+    """Build a network ready for `fit` with sample weights, on all GPUs where there are several."""
+    with _strategy().scope():
+        model = build(policy=policy)
+        model.compile(
+            keras.optimizers.Adam(recipe.learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            weighted_metrics=["accuracy"],
+        )
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+@dataclass(frozen=True)
+class ResumeFile:
+    """Where a training's state waits between epochs: one file, so that its parts always belong together.
+
+    Attributes:
+        path: An .npz file.
+        key: Fingerprint of the training; the state of another one is not used.
+    """
+
+    path: Path
+    key: str
+
+    def save(self, model: keras.Model, run: TrainingRun) -> None:
+        """Write weights, optimizer state and the run so far, all or nothing."""
+        arrays = {f"variable_{i}": variable.numpy() for i, variable in enumerate(_variables(model))}
+        arrays |= {f"best_{i}": weight for i, weight in enumerate(run.best_weights)}
+        with atomic_path(self.path) as temporary:
+            np.savez(temporary, key=self.key, history=json.dumps(run.history), **arrays)
+
+    def load(self, model: keras.Model) -> TrainingRun | None:
+        """Put a saved state back into the model, if there is one of the same training."""
+        if not self.path.is_file():
+            return None
+        with np.load(self.path) as saved:
+            if saved["key"] != self.key:
+                return None
+            _assign(model, [saved[f"variable_{i}"] for i in range(len(_variables(model)))])
+            best = [saved[f"best_{i}"] for i in range(len(model.weights))]
+            return TrainingRun(json.loads(str(saved["history"])), best)
+
+    def remove(self) -> None:
+        """Forget the state."""
+        self.path.unlink(missing_ok=True)
+
+
+class _KeepEpochs(keras.callbacks.Callback):
+    """After each epoch: note it, keep the best weights, save the state."""
+
+    def __init__(self, run: TrainingRun, resume: ResumeFile | None):
+        super().__init__()
+        self.run, self.resume = run, resume
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        seconds = time.perf_counter() - self.started
+        numbers = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        self.run.history.append({"epoch": epoch + 1, **numbers, "seconds": seconds})
+        if self.run.best_epoch == epoch + 1:
+            self.run.best_weights = self.model.get_weights()
+        if self.resume:
+            self.resume.save(self.model, self.run)
+
+
+class _ProgressBar(keras.callbacks.Callback):
+    """One bar for all epochs, with the running loss and accuracy."""
+
+    def __init__(self, batches: int, visible: bool):
+        super().__init__()
+        self.bar = tqdm(total=batches, desc="Training", unit="batch", disable=not visible)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.3f}", refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.bar.close()
+
+
+def weighted_score(model: keras.Model, cache: PixelCache, examples: Examples) -> dict[str, float]:
+    """Weighted cross-entropy (`loss`, nats) and accuracy (0–1) at threshold 0.5 of a float32 model."""
+    probability = probability_of_ai(cached_logits(trace_model(model), cache, examples.rows))
+    of_label = np.where(examples.labels == 1, probability, 1 - probability)
+    return {
+        "loss": float(np.average(-np.log(np.maximum(of_label, 1e-12)), weights=examples.weights)),
+        "accuracy": float(np.average((probability >= 0.5) == examples.labels, weights=examples.weights)),
+    }
+
+
+def data_fingerprint(images: pd.DataFrame) -> str:
+    """Key of what is learnt from: content, label, split and weight of training and validation pictures."""
+    facts = images[["content", "label", "split"]].assign(weight=group_weights(images))
+    used = facts[facts["split"].isin(["train", "validation"])]
+    return hash_bytes(used.to_csv(index=False).encode())
+
+
+def _architecture(build: BuildModel) -> str:
+    """The network as text, without the numbers Keras gives to layers in the order they are made."""
+    return re.sub(r"_\d+\b", "", build(policy="float32").to_json())
+
+
+def _code(modules: Iterable[str]) -> list[str]:
+    """Content keys of modules."""
+    return [hash_file(Path(importlib.util.find_spec(name).origin)) for name in (*TRAINING_CODE, *modules)]
+
+
+def _fingerprint(*parts: object) -> str:
+    return hash_bytes(json.dumps(parts, sort_keys=True).encode())
+
+
+def _same_training(folder: Path, fingerprint: str) -> Bundle | None:
+    """The bundle there, if it came from this very training and is intact: the network and what is served."""
+    try:
+        bundle = load_bundle(folder)
+        bundle.check_model_file()
+        bundle.check_served_files()
+    except UserError:
+        return None
+    return bundle if bundle.facts.get("fingerprint") == fingerprint else None
+
+
+def _strategy() -> tf.distribute.Strategy:
+    """Spread the work over the GPUs where there are several."""
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+
+
+def _variables(model: keras.Model) -> list:
+    """All that changes in training: weights, seeds of random layers, the optimizer's moments and step."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
+    for variable, value in zip(_variables(model), values, strict=True):
+        variable.assign(value)
+
+
+def _seconds_per_batch(model: keras.Model, batches: tf.data.Dataset) -> float:
+    """Time a few training steps, then put the model back as it was."""
+    before = [variable.numpy() for variable in _variables(model)]
+    model.fit(batches, steps_per_epoch=1, verbose=0, shuffle=False)  # traces the step
+    started = time.perf_counter()
+    model.fit(batches, steps_per_epoch=_TIMED_BATCHES, verbose=0, shuffle=False)
+    seconds = time.perf_counter() - started
+    _assign(model, before)
+    return seconds / _TIMED_BATCHES
+
+
+def _in_words(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "half a minute"
+    if minutes < 100:
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{minutes / 60:.1f} hours"
+
+
+def _report(visible: bool, sentence: str) -> None:
+    if visible:
+        print(sentence)

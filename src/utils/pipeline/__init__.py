@@ -1,0 +1,1 @@
+"""The numbered notebooks as one run: what is up to date, running the rest, publishing the result."""

@@ -1,0 +1,302 @@
+"""Promote the sample's full run into what the repository shows: docs, README, model card, stored outputs.
+
+For maintainers (`make publish`). Nothing here is typed by hand: numbers come from
+`reports/sample/metrics.json` and, for speed, `reports/benchmark.json`; pictures from `figures/sample`,
+notebook outputs from the executed copies. Tests compare the documents with the promoted copies of both
+reports, so a number cannot drift from its run.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from src.utils.files import atomic_path, read_json, write_text
+from src.utils.names import interval_text, metric_name, model_name
+from src.utils.pipeline.stages import load_stages, why_stale
+from src.utils.settings import PROJECT_ROOT, Settings, UserError
+
+SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md")
+"""Documents with generated blocks and promoted figures."""
+
+HEADLINE = ("balanced_accuracy", "auc", "f1")
+
+FIGURE_WIDTH = 1280
+"""Width in pixels of the figures that the documents show."""
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """Lay out a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def results_block(results: dict[str, Any]) -> str:
+    """The headline table: one row a model, scored on the test split and on the unseen makers."""
+    unseen = results.get("unseen", {})
+    rows = [
+        [
+            f"{model_name(name)} (`{name}`)",
+            *(interval_text(entry.get(metric)) for metric in HEADLINE),
+            interval_text(unseen.get(name, {}).get("auc")),
+        ]
+        for name, entry in results["models"].items()
+    ]
+    table = markdown_table(["Model", *map(metric_name, HEADLINE), "ROC-AUC, unseen makers"], rows)
+    counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
+    return (
+        f"{table}\n\n"
+        f"Demonstration sample, {results['split']} split, seed {results['seed']}: {counts} pictures. "
+        "Brackets are 95 % intervals from a bootstrap over originals, not over crops; none is given below "
+        "20 originals of a class. Unseen makers are generators and photographers that no training met."
+    )
+
+
+def notebooks_block(results: dict[str, Any]) -> str:
+    """The table of notebooks, from `notebooks/stages.toml`."""
+
+    def listed(entries: Iterable[str]) -> str:
+        return ", ".join(f"`{entry}`" for entry in entries)
+
+    rows = [
+        [
+            f"[{stage.name}]({stage.name}.ipynb)",
+            stage.question,
+            listed(stage.reads),
+            listed(stage.writes),
+            f"{stage.minutes:g}",
+        ]
+        for stage in load_stages(PROJECT_ROOT)
+    ]
+    return markdown_table(["notebook", "question", "reads", "writes", "minutes"], rows)
+
+
+def speed_block(benchmark: dict[str, Any]) -> str:
+    """Work done our way and the deck's way in one run, and the servers of both."""
+    tasks = [
+        [
+            task["name"],
+            *(f"{task[way]['pictures_per_second']:,.1f}" for way in ("deck", "ours")),
+            f"{task['times_faster']:.1f}×",
+        ]
+        for task in benchmark["tasks"]
+    ]
+    served = [
+        [
+            f"uploads from {number} client{'s' * (number != '1')}",
+            *(f"{row[way]['requests_per_second']:,.1f}" for way in ("deck", "ours")),
+            f"{row['times_faster']:.1f}×",
+        ]
+        for number, row in benchmark["server"]["clients"].items()
+    ]
+    table = markdown_table(["pictures a second", "the deck's way", "here", "faster"], tasks + served)
+    return f"{table}\n\n{_measured_on(benchmark)}"
+
+
+def serving_block(benchmark: dict[str, Any]) -> str:
+    """What the servers need and how fast they answer, with the deck's network and with the best model."""
+    rows = []
+    for model, part in (
+        ("the deck's CNN", benchmark["server"]),
+        ("best", benchmark["server"].get("best", {})),
+    ):
+        for way, title in (("deck", "the deck's development server"), ("ours", "gunicorn, as set up here")):
+            if way not in part.get("start_seconds", {}):
+                continue
+            loads = [row[way] for row in part["clients"].values()]
+            answers = [
+                f"{load['requests_per_second']:,.1f} ({load['p50_ms']:,.0f}, {load['p95_ms']:,.0f})"
+                for load in loads
+            ]
+            rows.append(
+                [
+                    model,
+                    title,
+                    f"{part['start_seconds'][way]:.1f}",
+                    f"{part['memory_mb'][way]:,.0f}",
+                    *answers,
+                ]
+            )
+    clients = [f"{number} client{'s' * (number != '1')}" for number in benchmark["server"]["clients"]]
+    table = markdown_table(["model", "server", "ready after, s", "memory, MB", *clients], rows)
+    return (
+        f"{table}\n\nUploads a second, in brackets the median and the 95th percentile of the time to an "
+        f"answer in milliseconds; memory of all processes together after the load. {_measured_on(benchmark)}"
+    )
+
+
+def _measured_on(benchmark: dict[str, Any]) -> str:
+    machine = benchmark["machine"]
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {benchmark['pictures']}; medians of turns in one "
+        "run of `make benchmark`, clients on the same machine."
+    )
+
+
+BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "results": ("results", results_block),
+    "notebooks": ("results", notebooks_block),
+    "speed": ("benchmark", speed_block),
+    "serving": ("benchmark", serving_block),
+}
+"""Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`, with the file
+below docs/ that they are made from and what makes them."""
+
+
+def read_facts(docs: Path) -> dict[str, dict[str, Any]]:
+    """The promoted reports that are there, by name: what blocks are made from."""
+    names = {source for source, _ in BLOCKS.values()}
+    return {name: read_json(docs / f"{name}.json") for name in names if (docs / f"{name}.json").is_file()}
+
+
+def fill_blocks(text: str, facts: dict[str, dict[str, Any]]) -> str:
+    """Replace every generated block of a document.
+
+    Args:
+        text: The document.
+        facts: From `read_facts`.
+
+    Returns:
+        The document with its blocks made from `facts`; those without any, and everything else, untouched.
+
+    Raises:
+        KeyError: The document names a block that nobody makes.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match["name"]
+        source, make = BLOCKS[name]
+        return (
+            f"<!-- {name}:begin -->\n{make(facts[source])}\n<!-- {name}:end -->"
+            if source in facts
+            else match[0]
+        )
+
+    return re.sub(r"<!-- (?P<name>\w+):begin -->.*?<!-- (?P=name):end -->", fill, text, flags=re.DOTALL)
+
+
+def shown_figures(text: str) -> list[str]:
+    """File names under `docs/figures/` that a document shows."""
+    return sorted(set(re.findall(r"docs/figures/([\w.-]+)", text)))
+
+
+def promote_figure(source: Path, target: Path) -> None:
+    """Copy a figure at the documents' width."""
+    with Image.open(source) as image, atomic_path(target) as temporary:
+        height = round(image.height * FIGURE_WIDTH / image.width)
+        smaller = image.convert("RGB").resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
+        smaller.save(temporary, optimize=True, quality=88)
+
+
+def clean_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Keep of an executed notebook what a reader needs: no stderr, no timings, no machine facts."""
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("execution", None)
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
+            for output in cell["outputs"]:
+                _make_lighter(output.get("data", {}), output.get("metadata", {}))
+    notebook["metadata"].pop("language_info", None)
+    notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return notebook
+
+
+def lighter_picture(png: bytes) -> tuple[str, bytes]:
+    """Encode a stored plot for git: in 128 colours, or as JPEG where that is less than half (photographs).
+
+    Args:
+        png: A PNG file.
+
+    Returns:
+        Media type and file.
+    """
+    with Image.open(io.BytesIO(png)) as image:
+        pixels = image.convert("RGB")
+    palette, photograph = io.BytesIO(), io.BytesIO()
+    pixels.quantize(128, dither=Image.Dither.NONE).save(palette, "PNG", optimize=True)
+    pixels.save(photograph, "JPEG", quality=72, optimize=True)
+    if 2 * photograph.tell() < palette.tell():
+        return "image/jpeg", photograph.getvalue()
+    return "image/png", palette.getvalue()
+
+
+def _make_lighter(data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Exchange an output's PNG for a lighter picture; its alt text goes along."""
+    if "image/png" in data:
+        kind, content = lighter_picture(base64.b64decode(data.pop("image/png")))
+        data[kind] = base64.b64encode(content).decode("ascii")
+        metadata[kind] = metadata.pop("image/png", {})
+
+
+def publish(root: Path = PROJECT_ROOT) -> list[Path]:
+    """Promote the sample's full run.
+
+    Args:
+        root: The project's folder.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: The run is missing or not up to date, or a document shows a figure that no notebook made.
+    """
+    settings = Settings.from_env({"DATA_SOURCE": "sample"}, root)
+    stages = load_stages(root)
+    for stage in stages:
+        if reason := why_stale(stage, settings):
+            raise UserError(
+                f"{stage.name} is not up to date ({reason}): run DATA_SOURCE=sample make reproduce."
+            )
+    docs, written = root / "docs", []
+    for report, promoted in (
+        (settings.reports_dir / "metrics.json", "results.json"),
+        (root / "reports" / "benchmark.json", "benchmark.json"),
+    ):
+        if report.is_file():
+            write_text(docs / promoted, json.dumps(read_json(report), indent=2) + "\n")
+            written.append(docs / promoted)
+    facts = read_facts(docs)
+    for name in SHOWING:
+        document = root / name
+        if not document.is_file():
+            continue
+        text = document.read_text(encoding="utf-8")
+        for figure in shown_figures(text):
+            source = settings.figures_dir / figure
+            if not source.is_file():
+                raise UserError(
+                    f"{name} shows docs/figures/{figure}, which no notebook makes: correct its name."
+                )
+            promote_figure(source, root / "docs" / "figures" / figure)
+            written.append(root / "docs" / "figures" / figure)
+        write_text(document, fill_blocks(text, facts))
+        written.append(document)
+    for stage in stages:
+        executed = read_json(settings.reports_dir / "notebooks" / f"{stage.name}.ipynb")
+        write_text(stage.path, json.dumps(clean_outputs(executed), indent=1, ensure_ascii=False) + "\n")
+        written.append(stage.path)
+    return written
+
+
+def main() -> int:
+    """Run `publish` and list what it wrote."""
+    try:
+        written = publish()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(path.relative_to(PROJECT_ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

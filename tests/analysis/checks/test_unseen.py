@@ -1,0 +1,167 @@
+"""Who is recognised and who is accused, by hand; and generators that are, or are not, like those known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.utils.analysis.checks.unseen import (
+    ALL_IN_TURN,
+    HOLDOUT_COLUMNS,
+    NOT_KNOWN,
+    honest_paragraph,
+    leave_one_out,
+    maker_table,
+    readable_holdout,
+    readable_makers,
+    shares_called_ai,
+)
+from src.utils.analysis.scoring.parts import part_of
+
+
+def make_unseen(groups=6, per_group=2):
+    rows = []
+    for number in range(2 * groups):
+        label = number % 2
+        for _ in range(per_group):
+            rows.append(
+                {
+                    "label": label,
+                    "group": f"g{number}",
+                    "generator": ("Kling 3", "Grok Imagine")[number // 2 % 2] if label else "",
+                    "origin": "ComfyUI templates" if label else ("Pixel theme", "")[number // 2 % 2],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def test_each_maker_has_its_row_with_shares_by_hand():
+    pictures = make_unseen()
+    probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
+    probability[pictures.index[pictures["origin"] == "Pixel theme"][:2]] = 0.95
+    table = maker_table(pictures, probability).set_index("maker")
+    assert sorted(table.index) == sorted(["Kling 3", "Grok Imagine", "Pixel theme", NOT_KNOWN])
+    assert table["label"].tolist() == [1, 1, 0, 0]
+    assert table["called_ai"].to_dict() == {
+        "Kling 3": 1.0,
+        "Grok Imagine": 0.0,
+        "Pixel theme": pytest.approx(2 / 6),
+        NOT_KNOWN: 0.0,
+    }
+    assert table.loc["Kling 3", "auc"] == pytest.approx(10 / 12)
+    assert table["groups"].tolist() == [3] * 4
+    assert table["pictures"].tolist() == [6] * 4
+    assert table[["called_ai_low", "auc_low"]].isna().all(axis=None)
+
+
+def test_makers_of_many_originals_have_intervals():
+    pictures = make_unseen(groups=80, per_group=1)
+    probability = np.random.default_rng(0).random(len(pictures))
+    table = maker_table(pictures, probability, resamples=200)
+    for name, truth in (("called_ai", 0.5), ("auc", 0.5)):
+        low, high = table[f"{name}_low"], table[f"{name}_high"]
+        assert ((low < table[name]) & (table[name] < high)).all()
+        assert ((low < truth) & (truth < high)).sum() >= 3
+    readable = readable_makers(table)
+    assert readable["called AI"].str.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]").all()
+
+
+def test_weights_let_groups_count_the_same():
+    pictures = pd.DataFrame(
+        {"label": 1, "group": ["a", "b", "b", "b"], "generator": "Kling 3", "origin": "somewhere"}
+    )
+    probability = [0.9, 0.1, 0.1, 0.1]
+    assert maker_table(pictures, probability)["called_ai"].item() == 0.25
+    weight = [1, 1 / 3, 1 / 3, 1 / 3]
+    assert maker_table(pictures, probability, weight)["called_ai"].item() == pytest.approx(0.5)
+    assert np.isnan(maker_table(pictures, probability)["auc"].item())
+
+
+def make_families(same_trace: bool, groups=25, per_group=2, seed=0):
+    """Three families of one trace each, or all of the same; half of the pictures are human-made."""
+    rng = np.random.default_rng(seed)
+    rows, features = [], []
+    for number in range(6 * groups):
+        label, kind = number % 2, number // 2 % 3
+        for _ in range(per_group):
+            rows.append({"label": label, "group": number})
+            trace = np.zeros(12)
+            trace[0 if same_trace else kind] = 6.0 * label
+            features.append(trace + rng.normal(size=12))
+    pictures = pd.DataFrame(rows)
+    family = np.where(pictures["label"] == 1, np.array(["A", "B", "C"])[pictures["group"] // 2 % 3], "")
+    return np.array(features), pictures, family
+
+
+def test_a_family_with_its_own_trace_is_lost_when_it_is_left_out():
+    table = leave_one_out(*make_families(same_trace=False, groups=80), resamples=100)
+    assert list(table.columns) == list(HOLDOUT_COLUMNS)
+    assert sorted(table["maker"][:3]) == ["A", "B", "C"]
+    assert table["drop"][:3].is_monotonic_decreasing
+    assert (table["met"] > 0.95).all()
+    assert (table["left_out"] < 0.7).all()
+    assert (table["drop_low"] > 0.2).all()
+    assert table["groups"].tolist() == [80, 80, 80, 240]
+    together = table.iloc[3]
+    assert together["maker"] == ALL_IN_TURN
+    for column in ("met", "left_out", "drop"):
+        assert together[column] == pytest.approx(table[column][:3].mean())
+    assert together["drop_high"] - together["drop_low"] < (table["drop_high"] - table["drop_low"])[:3].min()
+    assert readable_holdout(table, "family").shape == (4, 6)
+
+
+def test_families_that_share_a_trace_stand_in_for_each_other():
+    table = leave_one_out(*make_families(same_trace=True), resamples=100)
+    assert (table["left_out"] > 0.95).all()
+    assert table["drop"].abs().max() < 0.03
+
+
+def test_small_and_nameless_families_are_not_left_out_by_themselves():
+    features, pictures, family = make_families(True, groups=6)
+    family = np.where(family == "C", "", family)
+    family[np.flatnonzero(family == "B")[4:]] = "A"
+    table = leave_one_out(features, pictures, family, resamples=10)
+    assert table["maker"].tolist() == ["A"]
+    assert leave_one_out(features, pictures, np.where(family != "", "A", "")).loc[:, "maker"].tolist() == [
+        "A"
+    ]
+
+
+def test_photographers_can_be_left_out_too():
+    features, pictures, family = make_families(True)
+    pictures = pictures.assign(label=1 - pictures["label"])
+    table = leave_one_out(features, pictures, family, side=0, resamples=10)
+    assert sorted(table["maker"][:3]) == ["A", "B", "C"]
+
+
+def test_without_makers_or_with_few_groups_the_table_is_empty():
+    features, pictures, family = make_families(True)
+    assert leave_one_out(features, pictures, np.full(len(pictures), "")).empty
+    few = pictures["group"] < 8
+    assert leave_one_out(features[few], pictures[few], family[few]).empty
+
+
+def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
+    pictures = make_unseen()
+    probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
+    probability[pictures.index[pictures["origin"] == "Pixel theme"]] = 0.95
+    makers = maker_table(pictures, probability)
+    unseen, test = {"value": 0.55, "low": None, "high": None}, {"value": 0.8, "low": 0.7, "high": 0.9}
+    said = honest_paragraph("Improved model", test, unseen, makers, demonstration=True)
+    assert "0.55 (interval not estimable)" in said
+    assert "0.80 [0.70, 0.90]" in said
+    assert "least of Grok Imagine: 0 % of 6 pictures from 3 originals" in said
+    assert "photographs of Pixel theme: 100 % of 6 pictures" in said
+    assert "4 of the 4 rows" in said
+    same = honest_paragraph("x", test, unseen, maker_table(pictures, np.full(len(pictures), 0.7)), False)
+    assert "calls every one of these pictures AI-generated" in same
+    assert "catches least" not in same
+    assert "no unseen set" in honest_paragraph("x", test, unseen, makers.head(0), demonstration=False)
+
+
+def test_shares_called_ai_count_every_original_once():
+    rows = pd.DataFrame(
+        {"label": [0, 0, 0, 1], "group": ["a", "b", "b", "c"], "split": "unseen", "file_name": list("wxyz")}
+    )
+    part = part_of(rows, "unseen")
+    assert shares_called_ai(part, [0.9, 0.1, 0.1, 0.2]) == (pytest.approx(0.5), 0)
+    assert np.isnan(shares_called_ai(part_of(rows.head(3), "unseen"), [0.9, 0.1, 0.1])[1])

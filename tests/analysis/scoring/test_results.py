@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+
+from src.utils.analysis.scoring.results import (
+    merge_metrics,
+    metric_intervals,
+    metrics_path,
+    metrics_table,
+    read_metrics,
+    write_metrics,
+)
+from src.utils.analysis.stats.metrics import evaluate
+from src.utils.settings import UserError
+
+AUC = {"value": 0.641, "low": 0.552, "high": 0.72}
+HEADER = {
+    "source": "sample",
+    "split": "group",
+    "seed": 42,
+    "n_train": 480,
+    "n_validation": 120,
+    "n_test": 150,
+}
+
+
+def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
+    label = np.repeat([0, 1], 30)
+    entry = evaluate(label, np.linspace(0, 1, 60), np.arange(60), resamples=20, seconds=2.0)
+    write_metrics(tmp_path, "05", {"models": {"cnn_deck": entry, "always_ai": {"auc": AUC}}})
+    write_metrics(tmp_path, "03", HEADER)
+    merged = read_metrics(tmp_path)
+    assert list(merged) == [
+        "schema", "source", "split", "seed", "n_train", "n_validation", "n_test", "models",
+    ]  # fmt: skip
+    assert merged["schema"] == 1 and merged["n_test"] == 150
+    assert list(merged["models"]) == ["always_ai", "cnn_deck"]
+    assert merged["models"]["cnn_deck"] == entry
+    assert (tmp_path / "metrics" / "05.json").is_file()
+
+
+def test_a_later_notebook_adds_to_a_model_and_overrides_it(tmp_path):
+    write_metrics(tmp_path, "10", {"models": {"best": {"ece": {"value": 0.1}, "seconds": 2}}})
+    write_metrics(tmp_path, "09", {"models": {"best": {"auc": AUC, "seconds": 1}}, "extra": {"b": [1]}})
+    write_metrics(tmp_path, "11", {"unseen": {"best": {"auc": AUC}}, "extra": {"a": [2], "b": [3]}})
+    merged = read_metrics(tmp_path)
+    assert merged["models"]["best"] == {"auc": AUC, "seconds": 2, "ece": {"value": 0.1}}
+    assert merged["extra"] == {"a": [2], "b": [3]}
+    assert merged["unseen"]["best"]["auc"] == AUC
+    assert list(merged)[-2:] == ["extra", "unseen"]
+
+
+def test_models_are_in_the_order_of_the_tables(tmp_path):
+    models = {name: {} for name in ("zebra", "best", "cnn_scaled", "ant", "metadata_only")}
+    merged = write_metrics(tmp_path, "05", {"models": models})
+    assert list(merged["models"]) == ["metadata_only", "cnn_scaled", "best", "ant", "zebra"]
+
+
+def test_rewriting_a_notebook_replaces_what_it_said_and_order_leaves_no_trace(tmp_path):
+    write_metrics(tmp_path / "a", "05", {"models": {"old": {}}})
+    for folder, order in (("a", "35"), ("b", "53")):
+        for digit in order:
+            write_metrics(tmp_path / folder, f"0{digit}", {"models": {f"m{digit}": {}}})
+    assert metrics_path(tmp_path / "a").read_bytes() == metrics_path(tmp_path / "b").read_bytes()
+    assert list(read_metrics(tmp_path / "a")["models"]) == ["m3", "m5"]
+
+
+def test_before_any_notebook_the_header_is_unknown(tmp_path):
+    merged = merge_metrics(tmp_path)
+    assert merged["source"] is None and merged["models"] == {}
+    assert json.loads(metrics_path(tmp_path).read_text()) == merged
+
+
+def test_problems_are_named(tmp_path):
+    with pytest.raises(UserError, match="make reproduce"):
+        read_metrics(tmp_path)
+    with pytest.raises(ValueError, match="two digits"):
+        write_metrics(tmp_path, "5", {})
+    with pytest.raises(ValueError, match="JSON"):
+        write_metrics(tmp_path, "05", {"models": {"best": {"auc": float("nan")}}})
+    (tmp_path / "metrics").mkdir(exist_ok=True)
+    for broken in ("{", "[]"):
+        (tmp_path / "metrics" / "04.json").write_text(broken)
+        with pytest.raises(UserError, match=r"04\.json is damaged"):
+            merge_metrics(tmp_path)
+
+
+def test_the_table_is_for_people():
+    metrics = {
+        "models": {"cnn_deck": {"auc": AUC, "f1": {"value": 0.5, "low": None, "high": None}}, "new": {}}
+    }
+    table = metrics_table(metrics, ["auc", "f1", "recall"])
+    assert table.columns.tolist() == ["ROC-AUC", "F1 (AI)", "Recall"]
+    assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]", "0.50 (interval not estimable)", "–"]
+    assert table.index.tolist() == ["Deck's CNN (pixels 0–255)", "new"]
+    assert metrics_table(metrics, section="unseen").empty
+
+
+def test_one_metric_as_numbers_for_a_plot():
+    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": AUC | {"low": None}}, "new": {}}}
+    table = metric_intervals(metrics, "auc")
+    assert table["model"].tolist() == ["cnn_deck", "best"]
+    assert table["value"].tolist() == [0.641, 0.641]
+    assert np.isnan(table["low"][1]) and table["low"][0] == 0.552
+    assert metric_intervals(metrics, "recall").empty

@@ -1,0 +1,175 @@
+"""From pictures to rows: in order, in constant memory, whatever is wrong with some of them."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.utils.models.bundle.bundle import Bundle, save_bundle
+from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
+from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
+from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
+
+
+def make_predictor(runtime=fake_runtime, threshold=0.5, temperature=1.0, band=(0.4, 0.6)) -> Predictor:
+    bundle = Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", temperature, threshold, band, {})
+    return Predictor(bundle, runtime)
+
+
+def test_probability_is_the_softmax_of_tempered_logits() -> None:
+    logits = np.array([[0.0, 0.0], [1.0, 3.0], [2.0, -1.0]], np.float32)
+    softmax = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probability_of_ai(logits, temperature=2.0), softmax[:, 1], rtol=1e-7)
+
+
+def test_probability_stays_finite_for_any_logits() -> None:
+    logits = np.array([[-1e6, 1e6], [1e6, -1e6]], np.float32)
+    with np.errstate(over="raise", invalid="raise"):
+        assert probability_of_ai(logits).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("probability", "label", "confidence", "verdict"),
+    [
+        (0.9, "AI-generated", 90.0, "AI-generated"),
+        (0.6, "AI-generated", 60.0, "AI-generated"),
+        (0.55, "AI-generated", 55.0, "Uncertain"),
+        (0.5, "AI-generated", 50.0, "Uncertain"),
+        (0.45, "Human-made", 55.0, "Uncertain"),
+        (0.4, "Human-made", 60.0, "Human-made"),
+        (0.0, "Human-made", 100.0, "Human-made"),
+    ],
+)
+def test_row_in_the_words_of_the_contract(probability, label, confidence, verdict) -> None:
+    row = make_predictor().row("a.jpg", probability)
+    assert tuple(row) == COLUMNS
+    assert list(row.values()) == ["a.jpg", label, probability, pytest.approx(confidence), verdict, ""]
+
+
+def test_threshold_and_band_are_the_bundles() -> None:
+    strict = make_predictor(threshold=0.8, band=None)
+    assert strict.row("a", 0.79)["verdict"] == "Human-made"
+    assert strict.row("a", 0.8)["verdict"] == "AI-generated"
+    assert make_predictor(threshold=0.8, band=(0.5, 0.9)).row("a", 0.79)["verdict"] == "Uncertain"
+
+
+def test_files_give_rows_in_order_with_errors_in_their_places(tmp_path: Path) -> None:
+    paths = []
+    for index in range(2 * BATCH_SIZE + 3):
+        paths.append(tmp_path / f"{index}.png")
+        if index % 7 == 3:
+            paths[-1].write_bytes(b"no picture")
+        else:
+            Image.new("RGB", (20, 30), (index, index, index)).save(paths[-1])
+    rows = list(make_predictor().predict_files([*paths, tmp_path / "absent.png"]))
+    assert [row["file"] for row in rows] == [str(path) for path in paths] + [str(tmp_path / "absent.png")]
+    for index, row in enumerate(rows[:-1]):
+        if index % 7 == 3:
+            assert row["probability_ai"] is None and "not a picture" in row["error"]
+        else:
+            score = index / 127.5 - 1
+            assert row["probability_ai"] == pytest.approx(1 / (1 + np.exp(-2 * score)), abs=1e-6)
+            assert row["error"] == ""
+    assert "does not exist" in rows[-1]["error"]
+
+
+def test_files_are_read_only_as_far_ahead_as_needed() -> None:
+    picture = Image.new("RGB", (SIZE, SIZE))
+    asked = []
+
+    def load(number: int) -> bytes:
+        asked.append(number)
+        from io import BytesIO
+
+        picture.save(buffer := BytesIO(), "PNG")
+        return buffer.getvalue()
+
+    rows = make_predictor().predict_files(count(), load)
+    assert [row["file"] for row in islice(rows, 40)] == [str(number) for number in range(40)]
+    assert len(asked) <= 40 + 4 * BATCH_SIZE
+    rows.close()
+
+
+def test_what_a_loader_refuses_is_a_row() -> None:
+    def load(name: str) -> bytes:
+        raise UserError(f"{name} is out of bounds.")
+
+    (row,) = make_predictor().predict_files(["http://x"], load)
+    assert row == dict.fromkeys(COLUMNS) | {"file": "http://x", "error": "http://x is out of bounds."}
+
+
+def test_cached_pixels_and_files_agree_exactly(tmp_path: Path) -> None:
+    settings, images, cache = make_project(tmp_path, 40)
+    predictor = make_predictor()
+    rows = np.array([3, 38, 0])
+    from_files = [
+        row["probability_ai"]
+        for row in predictor.predict_files(settings.raw_dir / images["file_name"][row] for row in rows)
+    ]
+    assert predictor.predict_cached(cache, rows).round(6).tolist() == from_files
+
+
+def test_a_traced_model_is_traced_once_and_agrees_with_keras() -> None:
+    model = build_tiny()
+    run = trace_model(model)
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE, SIZE, SIZE, 3), dtype=np.uint8)
+    expected = model.predict(pixels.astype(np.float32), verbose=0)
+    together = run(pixels)
+    np.testing.assert_allclose(together, expected, atol=1e-6)
+    alone = np.concatenate([run(pixels[index : index + 1]) for index in range(3)])
+    np.testing.assert_allclose(alone, together[:3], atol=1e-6)
+    assert run.__closure__[0].cell_contents.experimental_get_tracing_count() == 1
+
+
+def test_the_command_line_needs_no_tensorflow_for_a_network(tmp_path: Path) -> None:
+    model = build_tiny()
+    save_bundle(tmp_path / "tiny", model, {})
+    pixels = random_pixels(4)
+    names = [str(tmp_path / f"{index}.png") for index in range(4)]
+    for name, picture in zip(names, pixels, strict=True):
+        Image.fromarray(picture).save(name)
+    program = f"""
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = None  # importing them would fail
+from src.utils.predict import main
+code = main(["--model", {str(tmp_path / "tiny")!r}, *{names!r}])
+heavy = {{"tensorflow", "keras", "pandas", "scipy", "sklearn", "onnx", "tf2onnx"}}
+assert not [name for name in heavy if sys.modules.get(name)], sorted(heavy & set(sys.modules))
+sys.exit(code)
+"""
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    found = [float(row["probability_ai"]) for row in csv.DictReader(run.stdout.splitlines())]
+    expected = probability_of_ai(model.predict(pixels.astype(np.float32), verbose=0))
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_an_exported_network_is_given_one_picture_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    model = build_tiny()
+    save_bundle(tmp_path / "tiny", model, {})
+    predictor = Predictor.load(tmp_path / "tiny")
+    shapes = []
+    original = onnxruntime.InferenceSession.run
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession,
+        "run",
+        lambda self, names, inputs: (
+            shapes.append([one.shape for one in inputs.values()]) or original(self, names, inputs)
+        ),
+    )
+    pixels = random_pixels(BATCH_SIZE + 2)
+    together = predictor.predict_pixels(pixels)
+    assert shapes == [[(1, SIZE, SIZE, 3)]] * (BATCH_SIZE + 2)
+    alone = [predictor.predict_pixels(pixels[index : index + 1])[0] for index in range(len(pixels))]
+    assert together.tolist() == alone

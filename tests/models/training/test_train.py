@@ -1,0 +1,232 @@
+"""Training: the pixels that are served, continued after a kill, skipped when nothing changed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.utils.data.pictures.pixel_cache import PixelCache
+from src.utils.models.bundle.bundle import load_bundle, load_model
+from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.networks.deck_cnn import build_deck_cnn
+from src.utils.models.training import train as training
+from src.utils.models.training.feeding import batches_in_order, endless_batches, split_examples
+from src.utils.models.training.precision import training_policy
+from src.utils.models.training.train import (
+    Recipe,
+    ResumeFile,
+    data_fingerprint,
+    train_model,
+    train_or_load,
+    weighted_score,
+)
+from src.utils.settings import PROJECT_ROOT, Settings, UserError
+from tests.models.tiny import build_tiny, make_project
+
+Project = tuple[Settings, pd.DataFrame, PixelCache]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path)
+
+
+def test_training_and_serving_read_the_same_bytes(project: Project, tmp_path: Path) -> None:
+    settings, images, cache = project
+    train_or_load("tiny", build_tiny, images, cache, settings, code=(), progress=False)
+    predictor = Predictor.load(settings.models_dir / "tiny")
+    train = split_examples(images, "train")
+    fed = {}
+    for pixels, labels, _ in endless_batches(cache, train, 8, seed=1).take(4):
+        fed |= {picture.numpy().tobytes(): int(label) for picture, label in zip(pixels, labels, strict=True)}
+    served = {
+        predictor.read(settings.raw_dir / row.file_name).tobytes(): row.label
+        for row in images[images["split"] == "train"].itertuples()
+    }
+    assert len(served) == 32 and fed == served
+
+
+def test_every_epoch_has_every_picture_in_its_own_order(project: Project) -> None:
+    _, images, cache = project
+    train = split_examples(images, "train")
+    batches = [labels.numpy() for _, labels, _ in endless_batches(cache, train, 10, seed=1).take(8)]
+    assert [len(labels) for labels in batches] == 2 * [10, 10, 10, 2]
+    first, second = np.concatenate(batches[:4]), np.concatenate(batches[4:])
+    assert sorted(first) == sorted(second) and not np.array_equal(first, second)
+    resumed = endless_batches(cache, train, 10, seed=1, first_epoch=1)
+    assert np.array_equal(np.concatenate([labels.numpy() for _, labels, _ in resumed.take(4)]), second)
+    in_order = np.concatenate([labels.numpy() for _, labels, _ in batches_in_order(cache, train, 10)])
+    assert np.array_equal(in_order, train.labels)
+
+
+def test_weights_follow_the_groups(project: Project) -> None:
+    _, images, _ = project
+    images = images.assign(group=images["group"].replace("0-1", "0-0"))
+    train = split_examples(images, "train")
+    assert train.weights.mean() == pytest.approx(1)
+    assert train.weights[0] == pytest.approx(train.weights[4] / 2)
+
+
+def test_a_class_without_pictures_is_an_early_error(project: Project) -> None:
+    settings, images, cache = project
+    one_class = images[(images["label"] == 0) | (images["split"] == "train")]
+    with pytest.raises(UserError, match="validation split has no AI-generated picture"):
+        train_or_load("tiny", build_tiny, one_class, cache, settings, code=())
+
+
+def test_bundle_reproduces_its_metric_and_is_not_trained_twice(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, images, cache = project
+    first = train_or_load("tiny", build_tiny, images, cache, settings, code=())
+    assert first.trained
+    assert list(first.history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert first.history["epoch"].tolist() == [1, 2, 3]
+
+    folder = settings.models_dir / "tiny"
+    bundle, validation = load_bundle(folder), split_examples(images, "validation")
+    assert weighted_score(load_model(bundle), cache, validation) == bundle.facts["metrics"]["validation"]
+    best = first.history["val_loss"].idxmin()
+    assert bundle.facts["training"]["best_epoch"] == best + 1
+    assert bundle.facts["metrics"]["validation"]["loss"] == pytest.approx(
+        first.history["val_loss"][best], rel=0.02
+    )
+    assert all(layer.dtype_policy.name == "float32" for layer in load_model(bundle).layers)
+    assert (settings.models_dir / "default").read_text() == "tiny\n"
+
+    capsys.readouterr()
+    second = train_or_load("tiny", build_tiny, images, cache, settings, code=())
+    assert not second.trained and "up to date" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(second.history, first.history)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "epochs",
+        "seed",
+        "split",
+        "network",
+        "code",
+        "precision",
+        "damaged model.keras",
+        "damaged model.onnx",
+        None,
+    ],
+)
+def test_whatever_the_result_depends_on_makes_it_train_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch, change: str | None
+) -> None:
+    settings, images, cache = project
+    train_once = partial(train_or_load, "tiny", cache=cache, progress=False)
+    train_once(build_tiny, images=images, settings=replace(settings, epochs=1), code=())
+
+    class TrainedAgainError(Exception):
+        pass
+
+    def refuse(*_args) -> None:
+        raise TrainedAgainError
+
+    monkeypatch.setattr(training, "train_model", refuse)
+    build, code = build_tiny, ()
+    settings = replace(settings, epochs=2 if change == "epochs" else 1, seed=8 if change == "seed" else 7)
+    if change == "split":
+        images = images.assign(split=images["split"].iloc[::-1].to_numpy())
+    elif change == "network":
+        build = build_deck_cnn
+    elif change == "code":
+        code = ("tests.models.tiny",)
+    elif change == "precision":
+        other = {"float32": "mixed_bfloat16", "mixed_bfloat16": "float32"}[training_policy()]
+        monkeypatch.setenv("PRECISION", other)
+    elif change and change.startswith("damaged"):
+        (settings.models_dir / "tiny" / change.split()[1]).write_bytes(b"")
+    with pytest.raises(TrainedAgainError) if change else contextlib.nullcontext():
+        train_once(build, images=images, settings=settings, code=code)
+
+
+def test_data_fingerprint_follows_what_is_learnt_from(project: Project) -> None:
+    _, images, _ = project
+    images.loc[0, "split"] = "test"
+    key = data_fingerprint(images)
+    renamed = images.assign(file_name=images["file_name"] + "x")
+    assert data_fingerprint(renamed) == key
+    tested = images.copy()
+    tested.loc[0, "content"] = "0"
+    assert data_fingerprint(tested) == key
+    relabelled = images.copy()
+    relabelled.loc[1, "label"] = 0
+    assert data_fingerprint(relabelled) != key
+
+
+def test_a_killed_training_continues_as_if_nothing_had_happened(project: Project, tmp_path: Path) -> None:
+    _, images, cache = project
+    train, validation = split_examples(images, "train"), split_examples(images, "validation")
+    recipe = Recipe(epochs=4, seed=7, batch_size=8)
+    whole = train_model(build_tiny, cache, train, validation, recipe, progress=False)
+
+    program = f"""
+import os, signal
+from dataclasses import dataclass
+from pathlib import Path
+from src.utils.data.pictures.pixel_cache import PixelCache
+from src.utils.models.training.feeding import split_examples
+from src.utils.models.training.train import Recipe, ResumeFile, train_model
+from tests.models.tiny import build_tiny, make_project
+
+class DeadlyCache(PixelCache):
+    reads = []
+    def gather(self, positions):
+        self.reads.append(1)
+        if len(self.reads) > 4 * 2 + 2 * 1 + 3:  # in the third epoch
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().gather(positions)
+
+_, images, cache = make_project(Path({str(tmp_path)!r}))
+cache = DeadlyCache(cache.path, cache.size, cache.rows)
+resume = ResumeFile(Path({str(tmp_path / "state.npz")!r}), "key")
+train, validation = split_examples(images, "train"), split_examples(images, "validation")
+train_model(build_tiny, cache, train, validation, {recipe!r}, "float32", resume, progress=False)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+
+    with np.load(tmp_path / "state.npz") as state:
+        assert len(json.loads(str(state["history"]))) in (1, 2, 3)
+    resume = ResumeFile(tmp_path / "state.npz", "key")
+    continued = train_model(build_tiny, cache, train, validation, recipe, "float32", resume, progress=False)
+    assert [row["epoch"] for row in continued.history] == [1, 2, 3, 4]
+    assert continued.best_epoch == whole.best_epoch
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert [row[name] for row in continued.history] == pytest.approx([row[name] for row in whole.history])
+    for found, expected in zip(continued.best_weights, whole.best_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+    unrelated = ResumeFile(tmp_path / "state.npz", "another key")
+    fresh = train_model(
+        build_tiny, cache, train, validation, replace(recipe, epochs=1), "float32", unrelated, False
+    )
+    assert len(fresh.history) == 1
+
+
+def test_timing_before_a_long_training_changes_nothing(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "WORTH_AN_ESTIMATE", 8)
+    _, images, cache = project
+    train, validation = split_examples(images, "train"), split_examples(images, "validation")
+    recipe = Recipe(epochs=2, seed=7, batch_size=8)
+    told = train_model(build_tiny, cache, train, validation, recipe)
+    assert "About half a minute for 2 epochs of 4 batches" in capsys.readouterr().out
+    untold = train_model(build_tiny, cache, train, validation, recipe, progress=False)
+    assert [row["loss"] for row in told.history] == pytest.approx([row["loss"] for row in untold.history])

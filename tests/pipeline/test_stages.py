@@ -1,0 +1,217 @@
+"""The staleness rules, on a project of two tiny notebooks made here."""
+
+import json
+import os
+
+import nbformat
+import pytest
+
+from src.utils.pipeline.run import Console, StageFailed, last_words, main, run_all, without_notes
+from src.utils.pipeline.stages import (
+    imported_modules,
+    load_stages,
+    mark_done,
+    module_closure,
+    stage_inputs,
+    why_stale,
+)
+from src.utils.settings import PROJECT_ROOT, Settings
+
+STAGES = """
+[01_first]
+question = "One?"
+reads = ["raw/train.csv"]
+writes = ["processed/one.txt"]
+parameters = ["seed"]
+minutes = 1
+
+[02_second]
+question = "Two?"
+reads = ["processed/one.txt"]
+writes = ["processed/two.txt"]
+parameters = ["epochs"]
+minutes = 1
+"""
+
+
+def write_notebook(path, *codes):
+    cells = [nbformat.v4.new_markdown_cell("# Title?")] + [nbformat.v4.new_code_cell(code) for code in codes]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def copy_code(root, source, target):
+    return (
+        "from pathlib import Path\n"
+        f"text = Path({str(root / source)!r}).read_text()\n"
+        f"target = Path({str(root / target)!r})\n"
+        "target.parent.mkdir(parents=True, exist_ok=True)\n"
+        "target.write_text(text)"
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose two notebooks each copy a file, and whose first imports a module of its own."""
+    (tmp_path / "src" / "utils").mkdir(parents=True)
+    for name in ("src/__init__.py", "src/utils/__init__.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "src/utils/settings.py").write_text("import json\n")
+    (tmp_path / "src/utils/files.py").write_text("VALUE = 1\n")
+    raw, processed = "data/raw/sample", "data/processed/sample"
+    (tmp_path / raw).mkdir(parents=True)
+    (tmp_path / raw / "train.csv").write_text("one")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/stages.toml").write_text(STAGES)
+    first = copy_code(tmp_path, f"{raw}/train.csv", f"{processed}/one.txt")
+    write_notebook(tmp_path / "notebooks/01_first.ipynb", "import src.utils.files", first)
+    second = copy_code(tmp_path, f"{processed}/one.txt", f"{processed}/two.txt")
+    write_notebook(tmp_path / "notebooks/02_second.ipynb", second)
+    return tmp_path
+
+
+def finish(project, **variables):
+    """Pretend that every stage ran: write the outputs and the stamps."""
+    settings = Settings.from_env(variables, root=project)
+    for name in ("one", "two"):
+        path = settings.processed_dir / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("one")
+    for stage in load_stages(project):
+        mark_done(stage, settings, stage_inputs(stage, settings), 1.0)
+
+
+def stale(project, **variables):
+    settings = Settings.from_env(variables, root=project)
+    reasons = {stage.number: why_stale(stage, settings) for stage in load_stages(project)}
+    return {number: reason for number, reason in reasons.items() if reason}
+
+
+def test_nothing_changed_is_up_to_date(project):
+    assert stale(project) == {"01": "not run yet", "02": "not run yet"}
+    finish(project)
+    assert stale(project) == {}
+
+
+def test_a_parameter_concerns_its_own_stage_only(project):
+    finish(project)
+    assert stale(project, SEED="7") == {"01": "changed: parameter seed"}
+    assert stale(project, EPOCHS="3") == {"02": "changed: parameter epochs"}
+
+
+def test_a_module_concerns_the_stages_that_import_it(project):
+    finish(project)
+    (project / "src/utils/files.py").write_text("VALUE = 2\n")
+    assert stale(project) == {"01": "changed: src/utils/files.py"}
+    (project / "src/utils/files.py").write_text("VALUE = 1\n")
+    (project / "src/utils/settings.py").write_text("import os\n")
+    assert stale(project) == {}
+
+
+def test_a_module_reached_through_another_one_counts(project):
+    (project / "src/utils/files.py").write_text("from src.utils.settings import json\n")
+    finish(project)
+    (project / "src/utils/settings.py").write_text("import json, os\n")
+    assert stale(project) == {"01": "changed: src/utils/settings.py"}
+
+
+def test_a_list_that_a_module_reads_counts_as_code(project):
+    (project / "src/utils/files.py").write_text('NAMES = "names.txt"\n')
+    (project / "src/utils/names.txt").write_text("cat\n")
+    finish(project)
+    (project / "src/utils/names.txt").write_text("dog\n")
+    assert stale(project) == {"01": "changed: src/utils/names.txt"}
+
+
+def test_contents_count_and_dates_do_not(project):
+    finish(project)
+    train = project / "data/raw/sample/train.csv"
+    os.utime(train, (1, 1))
+    assert stale(project) == {}
+    train.write_text("two")
+    assert stale(project) == {"01": "changed: raw/train.csv"}
+
+
+def test_a_deleted_output_is_made_again(project):
+    finish(project)
+    (project / "data/processed/sample/two.txt").unlink()
+    assert stale(project) == {"02": "missing: data/processed/sample/two.txt"}
+
+
+def test_stored_outputs_are_not_part_of_a_notebook(project):
+    finish(project)
+    path = project / "notebooks/01_first.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["hello"]}]
+    notebook["cells"][1]["execution_count"] = 5
+    path.write_text(json.dumps(notebook))
+    assert stale(project) == {}
+    notebook["cells"][0]["source"] = ["# Another title?"]
+    path.write_text(json.dumps(notebook))
+    assert stale(project) == {"01": "changed: notebooks/01_first.ipynb"}
+
+
+def test_a_broken_stamp_means_run_again(project):
+    finish(project)
+    stamp = project / "reports/sample/stages/01_first.json"
+    stamp.write_text("{")
+    assert stale(project) == {"01": "not run yet"}
+
+
+def test_a_promised_file_that_is_not_written_is_an_error(project):
+    settings = Settings.from_env({}, root=project)
+    stage = load_stages(project)[0]
+    with pytest.raises(FileNotFoundError, match=r"01_first .* data/processed/sample/one.txt"):
+        mark_done(stage, settings, stage_inputs(stage, settings), 1.0)
+
+
+def test_lazy_imports_and_packages_are_found():
+    code = "def f():\n    from src.utils.data.pictures import decode\n    import numpy"
+    found = {path.relative_to(PROJECT_ROOT).as_posix() for path in imported_modules(code, PROJECT_ROOT)}
+    assert found == {
+        "src/__init__.py",
+        "src/utils/__init__.py",
+        "src/utils/data/__init__.py",
+        "src/utils/data/pictures/__init__.py",
+        "src/utils/data/pictures/decode.py",
+    }
+    assert set(module_closure([code], PROJECT_ROOT)) > imported_modules(code, PROJECT_ROOT)
+
+
+def test_the_run_executes_skips_and_continues(project, capsys):
+    settings = Settings.from_env({}, root=project)
+    stages = load_stages(project)
+    second = project / "notebooks/02_second.ipynb"
+    working = second.read_text()
+    write_notebook(second, "print('before')", "raise ValueError('the cause')")
+    with pytest.raises(StageFailed, match="02_second, cell 3: ValueError: the cause"):
+        run_all(settings, stages, force=False, console=Console())
+    assert (settings.processed_dir / "one.txt").read_text() == "one"
+    failed = nbformat.read(settings.reports_dir / "notebooks/02_second.ipynb", as_version=4)
+    assert failed.cells[1].outputs[0].text == "before\n"
+
+    second.write_text(working)
+    assert run_all(settings, stages, force=False, console=Console()) == 1
+    assert (settings.processed_dir / "two.txt").read_text() == "one"
+    page = (settings.reports_dir / "notebooks/02_second.html").read_text()
+    assert "Title?" in page
+    assert run_all(settings, stages, force=False, console=Console()) == 0
+    assert "[2/2] 02_second  up to date" in capsys.readouterr().err
+
+
+def test_last_words_of_a_progress_bar():
+    assert last_words("10%\r 20%\r 100%\n") == "100%"
+    assert last_words("\n") == ""
+
+
+def test_start_up_notes_are_left_out_and_words_stay():
+    notes = "WARNING: All log messages before absl::InitializeLog() is called\nI0000 00:00:17 port.cc] on\n"
+    assert (
+        without_notes({"name": "stderr", "text": notes + "About 2 minutes.\n"})["text"]
+        == "About 2 minutes.\n"
+    )
+
+
+def test_a_wrong_parameter_ends_with_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("EPOCHS", "none")
+    assert main([]) == 1
+    assert "Stopped: EPOCHS=none is not a whole number" in capsys.readouterr().err
