@@ -45,7 +45,9 @@ def test_verdicts_are_the_right_way_round(h5: Path, tmp_path: Path, high: str, c
         Image.new("RGB", (40, 30), (brightness,) * 3).save(path)
     bright = {"human": "Human-made", "ai": "AI-generated"}[high]
     dark = next(name for name in CLASS_NAMES if name != bright)
-    assert [row["verdict"] for row in predictor.predict_files(paths)] == [dark, bright]
+    rows = list(predictor.predict_files(paths))
+    assert [row["label"] for row in rows] == [dark, bright]
+    assert {row["verdict"] for row in rows} == {"Uncertain"} and "uncalibrated" in rows[0]["reason"]
     of_high = 1 / (1 + np.exp(-brightness_score(random_pixels())))
     np.testing.assert_allclose(
         predictor.predict_pixels(random_pixels()), of_high if high == "ai" else 1 - of_high, atol=1e-5

@@ -15,6 +15,7 @@ from PIL import Image
 
 from src.utils import predict
 from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.predict import main
 from src.utils.quiet import quiet_start
@@ -25,7 +26,8 @@ from tests.models.tiny import build_tiny
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_bundle(folder, build_tiny(), {"demonstration": True})
+    bundle = save_bundle(folder, build_tiny(), {"demonstration": True})
+    write_calibration(folder, bundle.served_files, 1.0, (0.4, 0.6))
     return str(folder)
 
 
@@ -52,14 +54,22 @@ def read_rows(text: str) -> list[dict[str, str]]:
 
 def test_a_picture_gives_a_row_with_the_contracts_columns(model: str, pictures: Path, capsys) -> None:
     code, out, err = run(capsys, "--model", model, pictures / "b.png")
-    assert code == 0 and out.splitlines()[0] == "file,label,probability_ai,confidence,verdict,error"
+    assert code == 0 and out.splitlines()[0] == "file,label,probability_ai,confidence,verdict,reason,error"
     (row,) = read_rows(out)
     probability = float(row["probability_ai"])
     assert row["file"] == str(pictures / "b.png") and row["error"] == ""
     assert row["label"] == CLASS_NAMES[probability >= 0.5]
     assert float(row["confidence"]) == pytest.approx(100 * max(probability, 1 - probability), abs=1e-3)
     assert row["verdict"] == ("Uncertain" if 0.4 < probability < 0.6 else row["label"])
-    assert "demonstration" in err
+    assert "demonstration" in err and "uncalibrated" not in err
+
+
+def test_an_uncalibrated_model_says_so(tmp_path: Path, pictures: Path, capsys) -> None:
+    save_bundle(tmp_path / "tiny", build_tiny(), {})
+    code, out, err = run(capsys, "--model", tmp_path / "tiny", pictures / "b.png")
+    (row,) = read_rows(out)
+    assert (code, row["verdict"]) == (0, "Uncertain") and row["reason"].startswith("uncalibrated")
+    assert "notebook 10" in err and "demonstration" not in err
 
 
 def test_command_line_and_predictor_agree(model: str, pictures: Path, capsys) -> None:

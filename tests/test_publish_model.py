@@ -62,7 +62,7 @@ def test_from_upload_to_answer(bucket, tmp_path, capsys):
     saved = make_bundle(tmp_path / "models" / "best", bias=-0.3)
     code, _, err = run(capsys, saved.folder)
     assert code == 0 and "Uploading: 100%" in err
-    files = ("*/bundle.json", "*/encoder.onnx", "*/head.npz", "model.json")
+    files = ("*/bundle.json", "*/calibration.json", "*/encoder.onnx", "*/head.npz", "model.json")
     assert keys(bucket) == [f"human-or-ai/{name}" for name in files]
     folder, _ = fetch_model(ModelStore.from_env())
     assert folder.name == "best"
@@ -102,12 +102,12 @@ def test_a_lost_file_is_uploaded_again_and_an_old_version_stays(bucket, tmp_path
     old, new = (make_bundle(tmp_path / name / "best", bias) for name, bias in (("old", 0.0), ("new", 1.0)))
     run(capsys, old.folder)
     run(capsys, new.folder)
-    assert len(keys(bucket)) == 7
+    assert len(keys(bucket)) == 9
     next(entry for entry in bucket.objects.all() if entry.key.endswith("head.npz")).delete()
     for bundle in (old, new):
         run(capsys, bundle.folder)
         assert load_bundle(fetch_model(ModelStore.from_env())[0]).facts == bundle.facts
-    assert len(keys(bucket)) == 7
+    assert len(keys(bucket)) == 9
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_keys_that_may_write_but_not_list_suffice(server, tmp_path, capsys):
     server.always["GET *"] = Trouble(403, "AccessDenied")
     server.always["HEAD *"] = Trouble(403)
     assert run(capsys, make_bundle(tmp_path / "best").folder)[0] == 0
-    assert len(server.objects) == 4
+    assert len(server.objects) == 5
     uploaded = [path for method, path in server.asked if method == "PUT"]
     assert uploaded[-1] == f"/{BUCKET}/human-or-ai/model.json"
 
@@ -208,7 +208,7 @@ def test_the_command_reads_dotenv(server, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(publish_model, "read_dotenv", lambda: read_dotenv(tmp_path / ".env"))
     monkeypatch.setattr(os, "environ", os.environ.copy())
     code, out, _ = run(capsys, make_bundle(tmp_path / "best").folder)
-    assert code == 0 and "  S3_BUCKET_NAME=another\n" in out and len(server.objects) == 4
+    assert code == 0 and "  S3_BUCKET_NAME=another\n" in out and len(server.objects) == 5
 
 
 def test_what_is_set_already_wins_over_dotenv(tmp_path, monkeypatch):

@@ -122,6 +122,7 @@ def _predict(data: bytes, model: Model) -> dict[str, Any]:
         ),
         "probability_ai": round(probability, 6),
         "verdict": prediction.verdict,
+        "reason": prediction.reason,
         "model": model.name,
         "evidence": None if evidence is None else np.nan_to_num(evidence.astype(float)).round(4).tolist(),
     }

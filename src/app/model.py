@@ -36,7 +36,8 @@ class Prediction:
     Attributes:
         probability_ai: 0–1.
         label: One of the two class names.
-        verdict: The label, or `Uncertain` where the probability lies within the uncertain band.
+        verdict: The label, or `Uncertain`.
+        reason: Why the verdict is `Uncertain`, else empty.
         evidence: float [rows, columns], where over the whole upright picture the model found its reasons:
             above 0 for AI-generated, below 0 for human-made, in any unit. None if the model cannot say.
     """
@@ -44,6 +45,7 @@ class Prediction:
     probability_ai: float
     label: str
     verdict: str
+    reason: str = ""
     evidence: np.ndarray | None = None
 
 
@@ -63,7 +65,7 @@ class BundleModel:
     def __init__(self, predictor: Predictor):
         self._predictor = predictor
         self.name = predictor.bundle.name
-        self.facts = predictor.bundle.facts
+        self.facts = predictor.bundle.card
 
     @classmethod
     def load(cls, folder: Path) -> BundleModel:
@@ -82,7 +84,8 @@ class BundleModel:
         probabilities, maps = self._predictor.explain(self._predictor.read(data)[None])
         probability = float(probabilities[0])
         row = self._predictor.row("", probability)
-        return Prediction(probability, row["label"], row["verdict"], None if maps is None else maps[0])
+        evidence = None if maps is None else maps[0]
+        return Prediction(probability, row["label"], row["verdict"], row["reason"], evidence)
 
 
 def model_location() -> Path | ModelStore:
@@ -184,9 +187,10 @@ class ModelSlot:
 
 PUBLIC_FACTS = (
     *("class_names", "input_size", "resize", "threshold", "temperature", "uncertain_band", "source"),
+    "calibrated",
     *("demonstration", "seed", "training", "metrics", "versions"),
 )
-"""Entries of bundle.json that are shown to everybody."""
+"""Entries of a bundle's card that are shown to everybody."""
 
 
 def public_facts(model: Model) -> dict[str, Any]:

@@ -52,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         return WRONG_USAGE
     if failed:
         print(f"{failed} of {len(names)} could not be read; the error column says why.", file=sys.stderr)
+    if predictor.bundle.calibration is None:
+        advice = "notebook 10 (`make reproduce`) calibrates it"
+        print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
     if predictor.bundle.facts.get("demonstration"):
         print("This model is a demonstration trained on a small sample, not a detector.", file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ

@@ -17,6 +17,7 @@ FACTS = {
     "threshold": 0.5,
     "temperature": 1.0,
     "uncertain_band": [0.4, 0.6],
+    "calibrated": True,
     "source": "sample",
     "demonstration": True,
     "training": {"pictures": 1234},
@@ -46,8 +47,10 @@ class RednessModel:
         label = self.facts["class_names"][int(probability >= 0.5)]
         low, high = self.facts["uncertain_band"] or (1, 0)
         verdict = "Uncertain" if low < probability < high else label
+        edges = [round(100 * edge) for edge in (low, high)]
+        reason = "between {}% and {}% this model cannot tell".format(*edges) if verdict == "Uncertain" else ""
         evidence = (red - blue) / 255 if self.has_evidence else None
-        return Prediction(probability, label, verdict, evidence)
+        return Prediction(probability, label, verdict, reason, evidence)
 
 
 RED, BLUE, GREY = (230, 60, 20), (20, 60, 230), (128, 128, 128)

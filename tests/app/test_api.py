@@ -43,6 +43,7 @@ def test_one_picture(client):
         "confidence": 92.0,
         "probability_ai": 0.92,
         "verdict": "AI-generated",
+        "reason": "",
         "model": "cnn_scaled",
         "preview": None,
     }

@@ -19,6 +19,7 @@ import pytest
 
 from src.utils.files import write_json
 from src.utils.models.bundle.bundle import Bundle, library_versions, load_bundle
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.encoder.runtime import ENCODER_FILE, HEAD_FILE, PATCH_BLOCK, Head
 from src.utils.models.store.bucket import POINTER_FILE, ModelStore, describe_bundle, hash_content
 from src.utils.settings import CLASS_NAMES
@@ -47,9 +48,6 @@ def make_bundle(folder: Path, bias: float = 0.0) -> Bundle:
         "input_size": 288,
         "resize": "squash",
         "output": "logits",
-        "temperature": 1.0,
-        "threshold": 0.5,
-        "uncertain_band": None,
         "metrics": {},
         "versions": library_versions(),
         "model_file": HEAD_FILE,
@@ -59,6 +57,7 @@ def make_bundle(folder: Path, bias: float = 0.0) -> Bundle:
     }
     write_json(folder / "bundle.json", facts)
     (folder / "history.csv").write_text("not for servers")
+    write_calibration(folder, facts["served_files"], 1.0, None, metrics={"test": {"auc": 0.8}})
     return load_bundle(folder)
 
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from src.utils.pipeline.run import Console, StageFailed, last_words, main, run_all, without_notes
 from src.utils.pipeline.stages import (
+    Stage,
     imported_modules,
+    in_order,
     load_stages,
     mark_done,
     module_closure,
@@ -215,3 +218,38 @@ def test_a_wrong_parameter_ends_with_one_line(monkeypatch, capsys):
     monkeypatch.setenv("EPOCHS", "none")
     assert main([]) == 1
     assert "Stopped: EPOCHS=none is not a whole number" in capsys.readouterr().err
+
+
+def stage(name, reads=(), writes=()):
+    return Stage(name, Path(f"{name}.ipynb"), "?", tuple(reads), tuple(writes), (), 1)
+
+
+def test_a_stage_comes_after_those_it_reads_from():
+    stages = [
+        stage("01", writes=["a"]),
+        stage("02", reads=["a", "d"], writes=["b"]),
+        stage("03", reads=["a", "elsewhere"], writes=["c"]),
+        stage("04", reads=["c"], writes=["d"]),
+    ]
+    assert [one.name for one in in_order(stages)] == ["01", "03", "04", "02"]
+
+
+def test_no_file_has_two_writers_and_nobody_waits_in_a_circle():
+    with pytest.raises(ValueError, match="a is written by both 01 and 02"):
+        in_order([stage("01", writes=["a"]), stage("02", writes=["b", "a"])])
+    with pytest.raises(ValueError, match="wait for each other: 02, 03"):
+        in_order([stage("01"), stage("02", ["b"], ["a"]), stage("03", ["a"], ["b"])])
+
+
+def test_what_is_measured_of_a_model_has_one_writer_and_is_named_by_its_readers():
+    stages = {stage.number: stage for stage in load_stages(PROJECT_ROOT)}
+    writers = {entry: number for number, stage in stages.items() for entry in stage.writes}
+    assert {writers[f"models/{name}/calibration.json"] for name in ("cnn_deck", "cnn_scaled", "best")} == {
+        "10"
+    }
+    assert (writers["models/cnn_deck/bundle.json"], writers["models/best/bundle.json"]) == ("04", "09")
+    order = list(stages)
+    assert order.index("06") > order.index("10") and set(order) == {f"{n:02d}" for n in range(1, 14)}
+    known = {*writers, "source/", "raw/train_data/"}
+    for number, one in stages.items():
+        assert set(one.reads) <= known, number

@@ -70,7 +70,7 @@ export class Card {
     this.root.dataset.state = "done";
     this.root.dataset.verdict = VERDICTS[verdict] ?? "unsure";
     this.find(".verdict").textContent = verdict;
-    this.find(".sentence").textContent = explain(prediction, band);
+    this.find(".sentence").textContent = explain(prediction);
     this.showScale(probability, band, facts.threshold ?? 0.5);
     this.find(".declares-ai").hidden = !declared.says_ai;
     this.find(".declared dl").append(...declaredRows(declared).map(row));

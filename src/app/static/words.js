@@ -26,12 +26,9 @@ export function shortLink(link) {
   }
 }
 
-export function explain(prediction, band) {
-  const ai = percent(prediction.probability_ai);
-  if (prediction.verdict === "Uncertain" && band) {
-    return `Probability of AI: ${ai}. Between ${percent(band[0])} and ${percent(band[1])} this model cannot tell.`;
-  }
-  return `Probability of AI: ${ai}.`;
+export function explain({ probability_ai: probability, reason }) {
+  const sentence = reason ? ` ${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
+  return `Probability of AI: ${percent(probability)}.${sentence}`;
 }
 
 const SOURCES = {

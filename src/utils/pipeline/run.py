@@ -188,6 +188,18 @@ def run_all(settings: Settings, stages: list[Stage], force: bool, console: Conso
     return ran
 
 
+def finish(settings: Settings) -> None:
+    """Write what stands for the run as a whole: all numbers in one file, all answers, the model to use."""
+    from src.utils.analysis.scoring.predictions import merge_predictions
+    from src.utils.analysis.scoring.results import merge_metrics
+    from src.utils.models.bundle.bundle import FACTS_FILE, write_default
+
+    merge_metrics(settings.reports_dir)
+    merge_predictions(settings.reports_dir)
+    if any(settings.models_dir.glob(f"[!.]*/{FACTS_FILE}")):
+        write_default(settings.models_dir)
+
+
 def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
@@ -223,9 +235,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.line("Interrupted. Run the same command again to continue from here.")
         return 130
-    from src.utils.analysis.scoring.results import merge_metrics
-
-    merge_metrics(settings.reports_dir)
+    finish(settings)
     reports = Path(os.path.relpath(settings.reports_dir))
     figures = Path(os.path.relpath(settings.figures_dir))
     did = f"{ran} of {len(stages)} notebooks ran" if ran else "everything was up to date"

@@ -16,7 +16,7 @@ import importlib.metadata
 import json
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +46,19 @@ class Stage:
 
 
 def load_stages(root: Path) -> list[Stage]:
-    """Read `notebooks/stages.toml` in the order of the notebooks' numbers.
+    """Read `notebooks/stages.toml`.
 
     Args:
         root: The project's folder.
 
     Returns:
-        One `Stage` per notebook.
+        One `Stage` per notebook, in the order of `in_order`.
+
+    Raises:
+        ValueError: Two stages write one file, or wait for each other.
     """
     table = tomllib.loads((root / "notebooks" / "stages.toml").read_text(encoding="utf-8"))
-    return [
+    stages = [
         Stage(
             name=name,
             path=root / "notebooks" / f"{name}.ipynb",
@@ -67,6 +70,36 @@ def load_stages(root: Path) -> list[Stage]:
         )
         for name, facts in sorted(table.items())
     ]
+    return in_order(stages)
+
+
+def in_order(stages: Sequence[Stage]) -> list[Stage]:
+    """Sort stages so that each comes after those whose files it reads; otherwise by their numbers.
+
+    Raises:
+        ValueError: Two stages write one file, or wait for each other.
+    """
+    writer: dict[str, Stage] = {}
+    for stage in stages:
+        for entry in stage.writes:
+            if entry in writer:
+                raise ValueError(f"{entry} is written by both {writer[entry].name} and {stage.name}")
+            writer[entry] = stage
+    waits_for = {
+        stage.name: {
+            writer[entry].name for entry in stage.reads if entry in writer and writer[entry] is not stage
+        }
+        for stage in stages
+    }
+    waiting, done = sorted(stages, key=lambda stage: stage.name), []
+    while waiting:
+        ready = (stage for stage in waiting if waits_for[stage.name] <= {one.name for one in done})
+        following = next(ready, None)
+        if following is None:
+            raise ValueError(f"these wait for each other: {', '.join(stage.name for stage in waiting)}")
+        waiting.remove(following)
+        done.append(following)
+    return done
 
 
 def notebook_cells(path: Path) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ ROWS = pd.DataFrame(
 
 def test_what_is_written_is_read_to_the_last_digit(tmp_path):
     probability = np.array([1 / 3, 0.5])
-    written = write_predictions(tmp_path / "new", "cnn_deck", ROWS, probability)
+    written = write_predictions(tmp_path / "new", "05", ROWS, {"cnn_deck": probability})
     table = read_predictions(tmp_path / "new")
     assert table.columns.tolist() == list(PREDICTION_COLUMNS)
     assert (table["probability_ai"].to_numpy() == probability).all()
@@ -29,10 +29,10 @@ def test_what_is_written_is_read_to_the_last_digit(tmp_path):
     assert header == "model,file_name,label,split,probability_ai,predicted"
 
 
-def test_a_models_rows_are_replaced_and_the_others_kept(tmp_path):
-    write_predictions(tmp_path, "b", ROWS, [0.1, 0.2])
-    write_predictions(tmp_path, "a", ROWS, [0.3, 0.4])
-    write_predictions(tmp_path, "b", ROWS.iloc[:1], [0.9])
+def test_a_notebooks_rows_are_replaced_and_the_others_kept(tmp_path):
+    write_predictions(tmp_path, "05", ROWS, {"b": [0.1, 0.2]})
+    write_predictions(tmp_path, "09", ROWS, {"a": [0.3, 0.4]})
+    write_predictions(tmp_path, "05", ROWS.iloc[:1], {"b": [0.9]})
     assert read_predictions(tmp_path, "a")["probability_ai"].tolist() == [0.3, 0.4]
     assert read_predictions(tmp_path, "b")["probability_ai"].tolist() == [0.9]
     assert read_predictions(tmp_path, "c").empty
@@ -41,7 +41,8 @@ def test_a_models_rows_are_replaced_and_the_others_kept(tmp_path):
 def test_the_order_of_writing_leaves_no_trace(tmp_path):
     for folder, order in (("one", "ab"), ("two", "ba"), ("one", "a")):
         for model in order:
-            write_predictions(tmp_path / folder, model, ROWS, [0.1, 0.7])
+            notebook = {"a": "09", "b": "05"}[model]
+            write_predictions(tmp_path / folder, notebook, ROWS, {model: [0.1, 0.7]})
     one, two = (predictions_path(tmp_path / folder).read_bytes() for folder in ("one", "two"))
     assert one == two
 
@@ -54,13 +55,13 @@ def test_no_predictions_is_an_empty_table(tmp_path):
 @pytest.mark.parametrize("probability", [[0.5], [0.5, np.nan], [0.5, 1.2]])
 def test_one_probability_for_each_picture(tmp_path, probability):
     with pytest.raises(ValueError, match="one probability within 0 and 1 for each of 2"):
-        write_predictions(tmp_path, "a", ROWS, probability)
+        write_predictions(tmp_path, "05", ROWS, {"a": probability})
     assert not predictions_path(tmp_path).exists()
 
 
 def test_a_picture_is_scored_once(tmp_path):
     with pytest.raises(ValueError, match="twice"):
-        write_predictions(tmp_path, "a", pd.concat([ROWS, ROWS]), [0.1] * 4)
+        write_predictions(tmp_path, "05", pd.concat([ROWS, ROWS]), {"a": [0.1] * 4})
 
 
 def test_a_damaged_table_is_named(tmp_path):

@@ -19,7 +19,8 @@ from src.utils.analysis.scoring.scores import (
     trained_models,
 )
 from src.utils.data.pictures.decode import open_image, read_pixels
-from src.utils.models.bundle.bundle import update_bundle_facts
+from src.utils.models.bundle.bundle import load_bundle
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.encoder.runtime import (
     BLOCKS,
@@ -76,8 +77,9 @@ def test_only_new_pictures_are_computed(tmp_path, images):
 
 def test_what_is_measured_after_training_changes_no_score(tmp_path, images):
     before = score(tmp_path, bright_predictor(tmp_path / "bright"), images)
-    bundle = update_bundle_facts(tmp_path / "bright", temperature=4.0, threshold=0.7, metrics={"test": {}})
-    calibrated = Predictor(bundle, fake_runtime)
+    files = load_bundle(tmp_path / "bright").served_files
+    write_calibration(tmp_path / "bright", files, 4.0, None, 0.7, metrics={"test": {}})
+    calibrated = Predictor(load_bundle(tmp_path / "bright"), fake_runtime)
     np.testing.assert_array_equal(score(tmp_path, calibrated, images), before)
     np.testing.assert_allclose(score(tmp_path / "other", calibrated, images.head(0)), [])
     fresh = score_pictures(calibrated, images, tmp_path / "raw", tmp_path / "fresh", progress=False)

@@ -1,5 +1,7 @@
 """A submission has the competition's columns, order and ids, or says what is wrong."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -10,6 +12,7 @@ from src.utils.analysis.scoring.submission import (
     read_test_ids,
     write_submission,
 )
+from src.utils.models.bundle.calibration import Calibration
 from src.utils.settings import UserError
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images
@@ -66,7 +69,8 @@ def test_a_submission_answers_every_id_in_order_even_unreadable_ones(tmp_path):
 
 def test_the_bundles_threshold_decides(tmp_path):
     images = make_images(tmp_path, 4)
-    strict = bright_predictor(tmp_path / "bright", threshold=0.99)
+    lax = bright_predictor(tmp_path / "bright")
+    strict = replace(lax, bundle=replace(lax.bundle, calibration=Calibration(1.0, 0.99, None, {})))
     assert answer(strict, images["file_name"], tmp_path, progress=False)["label"].tolist() == [0, 0, 0, 0]
 
 

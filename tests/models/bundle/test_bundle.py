@@ -24,8 +24,9 @@ from src.utils.models.bundle.bundle import (
     load_model,
     read_history,
     save_bundle,
-    update_bundle_facts,
+    write_default,
 )
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
 from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixels
@@ -41,9 +42,6 @@ def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
         "input_size": SIZE,
         "resize": "squash",
         "output": "logits",
-        "temperature": 1.0,
-        "threshold": 0.5,
-        "uncertain_band": [0.4, 0.6],
         "metrics": {} if loss is None else {"validation": {"loss": loss}},
         "versions": library_versions(),
         "model_file": "model.keras",
@@ -58,8 +56,9 @@ def test_a_saved_model_predicts_the_same_again(tmp_path: Path) -> None:
     pixels = random_pixels()
     folder = tmp_path / "models" / "tiny"
     history = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.6]})
-    saved = save_bundle(folder, model, {"seed": 7, "threshold": 0.25}, history)
-    assert (saved.input_size, saved.threshold, saved.temperature, saved.facts["seed"]) == (SIZE, 0.25, 1.0, 7)
+    saved = save_bundle(folder, model, {"seed": 7}, history)
+    assert (saved.input_size, saved.threshold, saved.temperature, saved.facts["seed"]) == (SIZE, 0.5, 1.0, 7)
+    assert saved.calibration is None and saved.uncertain_band is None and not saved.card["calibrated"]
     assert saved.class_names == CLASS_NAMES and saved.facts["versions"]["decoder"] == 1
     np.testing.assert_allclose(load_model(load_bundle(folder))(pixels), model(pixels), atol=1e-7)
     pd.testing.assert_frame_equal(read_history(folder), history)
@@ -87,10 +86,11 @@ def test_a_keras_model_is_served_as_its_export(tmp_path: Path) -> None:
 def test_facts_and_served_files_are_enough_to_serve(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "tiny"
     model = build_tiny()
-    save_bundle(folder, model, {"metrics": {"validation": {"loss": 0.5}}}, pd.DataFrame({"epoch": [1]}))
+    history = pd.DataFrame({"epoch": [1]})
+    bundle = save_bundle(folder, model, {"metrics": {"validation": {"loss": 0.5}}}, history)
     (folder / "model.keras").unlink()
     (folder / "history.csv").unlink()
-    update_bundle_facts(folder, temperature=2.0, metrics={"test": {"auc": 0.8}})
+    write_calibration(folder, bundle.served_files, 2.0, None, metrics={"test": {"auc": 0.8}})
     assert choose_default(folder.parent) == "tiny"
     logits = np.asarray(model(random_pixels()))
     found = Predictor.load(folder).predict_pixels(random_pixels())
@@ -187,7 +187,8 @@ def test_an_export_that_is_not_the_bundles_network_is_one_line(
     if content:
         (folder / "model.onnx").write_bytes(content)
     sha256 = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    update_bundle_facts(folder, input_size=size, served_files={"model.onnx": sha256})
+    facts = json.loads((folder / "bundle.json").read_text())
+    write_json(folder / "bundle.json", facts | {"input_size": size, "served_files": {"model.onnx": sha256}})
     with pytest.raises(UserError, match=f"model.onnx cannot be used .*{problem}") as found:
         Predictor.load(folder)
     assert "\n" not in str(found.value)
@@ -260,11 +261,20 @@ def test_other_versions_are_a_warning(tmp_path: Path) -> None:
         load_bundle(folder)
 
 
-def test_facts_measured_later_are_added(tmp_path: Path) -> None:
-    folder = fake_bundle(tmp_path / "cnn", loss=0.5)
-    updated = update_bundle_facts(folder, temperature=1.5, metrics={"test": {"auc": 0.8}})
-    assert updated.temperature == 1.5
-    assert updated.facts["metrics"] == {"validation": {"loss": 0.5}, "test": {"auc": 0.8}}
+def test_saving_the_same_model_again_touches_nothing(tmp_path: Path) -> None:
+    def save(path: Path) -> None:
+        path.write_bytes(weights)
+
+    folder, weights = tmp_path / "best", b"head"
+    model = SimpleNamespace(file_name="head.npz", input_shape=(None, SIZE, SIZE, 3), save=save)
+    first = save_bundle(folder, model, {"seed": 7})
+    write_calibration(folder, first.served_files, 2.0, (0.3, 0.6))
+    before = (folder / "bundle.json").stat()
+    assert save_bundle(folder, model, {"seed": 7}).temperature == 2.0
+    assert (folder / "bundle.json").stat() == before
+    weights = b"another head"
+    assert save_bundle(folder, model, {"seed": 7}).calibration is None
+    assert not (folder / "calibration.json").exists()
 
 
 def test_default_is_the_lower_validation_loss_unless_there_is_a_best(tmp_path: Path) -> None:
@@ -276,6 +286,7 @@ def test_default_is_the_lower_validation_loss_unless_there_is_a_best(tmp_path: P
     fake_bundle(models / "cnn_scaled", loss=0.5)
     fake_bundle(models / "cnn_other")
     assert default_bundle_dir(settings) == models / "cnn_scaled"
+    assert not (models / "default").exists() and write_default(models) == "cnn_scaled"
     assert (models / "default").read_text() == "cnn_scaled\n"
     best = fake_bundle(models / "best", loss=0.9)
     assert choose_default(models) == "best" and default_bundle_dir(settings) == best

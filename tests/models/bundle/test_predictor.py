@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 from src.utils.models.bundle.bundle import Bundle, save_bundle
+from src.utils.models.bundle.calibration import Calibration
 from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
 from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
 
 
 def make_predictor(runtime=fake_runtime, threshold=0.5, temperature=1.0, band=(0.4, 0.6)) -> Predictor:
-    bundle = Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", temperature, threshold, band, {})
-    return Predictor(bundle, runtime)
+    calibration = Calibration(temperature, threshold, band, {})
+    return Predictor(Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", {}, calibration), runtime)
 
 
 def test_probability_is_the_softmax_of_tempered_logits() -> None:
@@ -50,7 +51,16 @@ def test_probability_stays_finite_for_any_logits() -> None:
 def test_row_in_the_words_of_the_contract(probability, label, confidence, verdict) -> None:
     row = make_predictor().row("a.jpg", probability)
     assert tuple(row) == COLUMNS
-    assert list(row.values()) == ["a.jpg", label, probability, pytest.approx(confidence), verdict, ""]
+    reason = "between 40% and 60% this model cannot tell" if verdict == "Uncertain" else ""
+    assert list(row.values()) == ["a.jpg", label, probability, pytest.approx(confidence), verdict, reason, ""]
+
+
+def test_a_model_that_was_never_measured_gives_no_verdict() -> None:
+    bundle = Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", {})
+    for probability in (0.0, 0.55, 1.0):
+        row = Predictor(bundle, fake_runtime).row("a.jpg", probability)
+        assert row["verdict"] == "Uncertain" and row["reason"].startswith("uncalibrated: ")
+        assert row["label"] == CLASS_NAMES[probability >= 0.5]
 
 
 def test_threshold_and_band_are_the_bundles() -> None:

@@ -26,6 +26,7 @@ from src.utils.settings import PROJECT_ROOT, UserError
 from tests.models.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, Trouble, make_bundle, use_store
 
 POINTER = f"/{BUCKET}/human-or-ai/model.json"
+PUBLISHED = ["bundle.json", "calibration.json", "encoder.onnx", "head.npz"]
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_variables_that_cannot_be_meant(variables, words):
 def test_a_model_is_fetched_once_and_checked_ever_after(place, server):
     folder, note = fetch_model(place)
     assert (folder.name, note) == ("best", "") and folder.is_relative_to(place.cache)
-    assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "encoder.onnx", "head.npz"]
+    assert sorted(path.name for path in folder.iterdir()) == PUBLISHED
     assert load_bundle(folder).check_served_files() == folder / "head.npz"
     assert len(server.gets()) == 4
     assert fetch_model(place) == (folder, "")
@@ -130,7 +131,7 @@ def test_two_processes_download_once(place, server):
     child.join()
     assert found[0] == found[1]
     files = [path.rpartition("/")[2] for path in server.gets() if path != POINTER]
-    assert files == ["bundle.json", "encoder.onnx", "head.npz"] and len(server.gets(POINTER)) == 2
+    assert files == PUBLISHED and len(server.gets(POINTER)) == 2
 
 
 def test_a_reader_gets_the_old_model_until_the_new_one_is_whole(place, server, tmp_path):

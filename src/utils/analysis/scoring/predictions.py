@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,41 +24,48 @@ def predictions_path(reports_dir: Path) -> Path:
 
 def write_predictions(
     reports_dir: Path,
-    model: str,
+    notebook: str,
     rows: pd.DataFrame,
-    probability: ArrayLike,
+    probabilities: Mapping[str, ArrayLike],
     threshold: float = THRESHOLD,
 ) -> pd.DataFrame:
-    """Write one model's scores; those it had before go, those of other models stay.
+    """Write one notebook's scores, `predictions/NN.csv`, and merge those of all notebooks anew.
 
     Args:
         reports_dir: `reports/<source>`.
-        model: The model's name.
+        notebook: The notebook's two digits.
         rows: The pictures scored: `file_name`, `label` and `split` of the manifest.
-        probability: Probability of class 1, [n].
+        probabilities: Model's name → probability of class 1, [n].
         threshold: `predicted` is 1 from this probability on.
 
     Returns:
-        The rows written for this model.
+        The rows written for these models.
 
     Raises:
         ValueError: Not one probability within 0 and 1 for each row, or a picture twice.
-        UserError: The file that is there is not a table of predictions.
+        UserError: Another notebook's file is not a table of predictions.
     """
-    probability = np.asarray(probability, dtype=float)
-    if probability.shape != (len(rows),) or not ((probability >= 0) & (probability <= 1)).all():
-        raise ValueError(f"{model}: need one probability within 0 and 1 for each of {len(rows)} pictures")
     if rows["file_name"].duplicated().any():
-        raise ValueError(f"{model}: a picture is scored twice")
-    mine = rows[["file_name", "label", "split"]].reset_index(drop=True)
-    mine = mine.assign(
-        model=model, probability_ai=probability, predicted=(probability >= threshold).astype(int)
-    )[list(PREDICTION_COLUMNS)]
-    others = read_predictions(reports_dir)
-    table = pd.concat([others[others["model"] != model], mine], ignore_index=True)
-    with atomic_path(predictions_path(reports_dir)) as temporary:
-        table.sort_values("model", kind="stable").to_csv(temporary, index=False, lineterminator="\n")
-    return mine
+        raise ValueError(f"notebook {notebook}: a picture is scored twice")
+    parts = [_rows(rows, name, one, threshold) for name, one in probabilities.items()]
+    table = pd.concat(parts, ignore_index=True)
+    _write(reports_dir / "predictions" / f"{notebook}.csv", table)
+    merge_predictions(reports_dir)
+    return table
+
+
+def merge_predictions(reports_dir: Path) -> pd.DataFrame:
+    """Merge all notebooks' scores into `predictions.csv`, ordered by model; nothing is written for none.
+
+    Raises:
+        UserError: A notebook's file is not a table of predictions.
+    """
+    parts = [_read(path) for path in sorted((reports_dir / "predictions").glob("[0-9][0-9].csv"))]
+    if not parts:
+        return _empty()
+    table = pd.concat(parts, ignore_index=True).sort_values("model", kind="stable", ignore_index=True)
+    _write(predictions_path(reports_dir), table)
+    return table
 
 
 def read_predictions(reports_dir: Path, model: str | None = None) -> pd.DataFrame:
@@ -67,11 +75,31 @@ def read_predictions(reports_dir: Path, model: str | None = None) -> pd.DataFram
         UserError: The file is not a table of predictions.
     """
     path = predictions_path(reports_dir)
-    if not path.exists():
-        return pd.DataFrame(columns=list(PREDICTION_COLUMNS)).astype(_TYPES)
+    table = _read(path) if path.exists() else _empty()
+    return table if model is None else table[table["model"] == model].reset_index(drop=True)
+
+
+def _rows(rows: pd.DataFrame, model: str, probability: ArrayLike, threshold: float) -> pd.DataFrame:
+    """One model's rows of the table."""
+    probability = np.asarray(probability, dtype=float)
+    if probability.shape != (len(rows),) or not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError(f"{model}: need one probability within 0 and 1 for each of {len(rows)} pictures")
+    mine = rows[["file_name", "label", "split"]].reset_index(drop=True)
+    said = {"probability_ai": probability, "predicted": (probability >= threshold).astype(int)}
+    return mine.assign(model=model, **said)[list(PREDICTION_COLUMNS)]
+
+
+def _empty() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(PREDICTION_COLUMNS)).astype(_TYPES)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _read(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False)
-        table = table[list(PREDICTION_COLUMNS)]
+        return pd.read_csv(path, dtype=_TYPES, keep_default_na=False)[list(PREDICTION_COLUMNS)]
     except (ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run the notebooks again.") from error
-    return table if model is None else table[table["model"] == model].reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,34 @@ def read_metrics(reports_dir: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} does not exist yet: run make reproduce.")
     return _read_object(path)
+
+
+def card_metrics(
+    reports_dir: Path, notebooks: Iterable[str], more: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Collect what a model's card says of it: what earlier notebooks measured, and more on the test split.
+
+    Args:
+        reports_dir: `reports/<source>`.
+        notebooks: Two digits each; one that has not run yet adds nothing.
+        more: Model's name → metrics on the test split.
+
+    Returns:
+        For each model of `more`: `test`, and `unseen` where it was measured there.
+
+    Raises:
+        UserError: A notebook's file is damaged.
+    """
+    paths = [reports_dir / "metrics" / f"{notebook}.json" for notebook in notebooks]
+    known: dict[str, Any] = {}
+    for path in filter(Path.exists, paths):
+        known = _deep_merge(known, _read_object(path))
+    cards = {}
+    for name, metrics in more.items():
+        unseen = known.get("unseen", {}).get(name)
+        test = {**known.get("models", {}).get(name, {}), **metrics}
+        cards[name] = {"test": test, **({"unseen": unseen} if unseen else {})}
+    return cards
 
 
 def metrics_table(

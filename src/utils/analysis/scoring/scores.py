@@ -25,6 +25,7 @@ from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
 from src.utils.files import hash_bytes, hash_file
 from src.utils.models.bundle.bundle import FACTS_FILE, HISTORY_FILE, Bundle
+from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.models.bundle.predictor import BATCH_SIZE, Predictor
 from src.utils.models.encoder.features import encode_pictures
 from src.utils.models.encoder.runtime import WHOLE, EncoderRuntime
@@ -78,7 +79,7 @@ def score_pictures(
     Raises:
         ImageError: A picture cannot be read.
     """
-    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, temperature=1.0))
+    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, calibration=None))
     files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
 
     def read(position: int) -> NDArray[np.uint8]:
@@ -131,7 +132,7 @@ def model_key(bundle: Bundle) -> str:
 
     What is measured after training (temperature, thresholds, metrics) is no part of it.
     """
-    measured = (FACTS_FILE, HISTORY_FILE)
+    measured = (FACTS_FILE, HISTORY_FILE, CALIBRATION_FILE)
     files = [path for path in sorted(bundle.folder.iterdir()) if path.is_file() and path.name not in measured]
     code = [hash_file(Path(importlib.util.find_spec(module).origin)) for module in _CODE]
     facts = [bundle.input_size, bundle.resize, bundle.output]

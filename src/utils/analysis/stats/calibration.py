@@ -263,8 +263,8 @@ def band_effect(
     return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
 
 
-class Calibration(NamedTuple):
-    """What is chosen on validation, for `update_bundle_facts`.
+class CalibrationChoice(NamedTuple):
+    """What is chosen on validation, for `calibration.json`.
 
     Attributes:
         temperature: What the log-odds are divided by.
@@ -278,7 +278,9 @@ class Calibration(NamedTuple):
     threshold_fpr5: float
 
 
-def choose_calibration(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> Calibration:
+def choose_calibration(
+    log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None
+) -> CalibrationChoice:
     """Choose temperature, threshold and band on the validation pictures.
 
     Args:
@@ -289,7 +291,7 @@ def choose_calibration(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike 
     temperature = fit_temperature(log_odds, label, weight)
     probability = at_temperature(log_odds, temperature)
     threshold = threshold_for_fpr(label, probability, weight, FALSE_ACCUSATIONS)
-    return Calibration(
+    return CalibrationChoice(
         temperature,
         uncertain_band(label, probability, weight),
         1.0 if threshold is None else min(threshold, 1.0),
@@ -297,7 +299,7 @@ def choose_calibration(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike 
 
 
 def measure_calibration(
-    chosen: Calibration,
+    chosen: CalibrationChoice,
     log_odds: ArrayLike,
     label: ArrayLike,
     group: ArrayLike,

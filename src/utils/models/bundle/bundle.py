@@ -10,13 +10,14 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.utils.data.pictures.decode import DECODER_VERSION
 from src.utils.files import read_json, write_json, write_text
+from src.utils.models.bundle.calibration import Calibration, read_calibration
 from src.utils.settings import CLASS_NAMES, Settings, UserError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ HISTORY_FILE = "history.csv"
 DEFAULT_FILE = "default"
 PREFERRED = "best"
 
-UNCERTAIN_BAND = (0.4, 0.6)
-"""Probabilities too near a coin toss to call, until calibration measures a band."""
+UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
+"""Why a model without calibration gives no verdict."""
 
 _MEASURED_WITH = ("tensorflow", "keras", "onnxruntime", "numpy", "pillow")
 
@@ -47,10 +48,8 @@ class Bundle:
         input_size: Side of the square the network reads, in pixels.
         resize: How a picture becomes that square; `squash` is `decode.read_pixels`.
         output: What the network gives; `logits` are two, one a class.
-        temperature: What logits are divided by before the softmax.
-        threshold: Probability of class 1 from which on a picture is called class 1.
-        uncertain_band: Between these two probabilities the verdict is `Uncertain`; None for never.
-        facts: The whole of bundle.json: metrics, training, versions, seed, fingerprints and so on.
+        facts: The whole of bundle.json: validation metrics, training, versions, seed, fingerprints and so on.
+        calibration: What was measured and chosen since; None while nothing was.
     """
 
     folder: Path
@@ -58,10 +57,36 @@ class Bundle:
     input_size: int
     resize: str
     output: str
-    temperature: float
-    threshold: float
-    uncertain_band: tuple[float, float] | None
     facts: Mapping[str, Any]
+    calibration: Calibration | None = None
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before the softmax: 1 without calibration."""
+        return self.calibration.temperature if self.calibration else 1.0
+
+    @property
+    def threshold(self) -> float:
+        """Probability of class 1 from which on a picture is called class 1."""
+        return self.calibration.threshold if self.calibration else 0.5
+
+    @property
+    def uncertain_band(self) -> tuple[float, float] | None:
+        """Between these two probabilities the verdict is `Uncertain`; None for never."""
+        return self.calibration.uncertain_band if self.calibration else None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """All that is known of the model: bundle.json, and over it what calibration.json adds."""
+        measured = dict(self.calibration.facts) if self.calibration else {}
+        metrics = {**self.facts.get("metrics", {}), **measured.get("metrics", {})}
+        chosen = {
+            "calibrated": self.calibration is not None,
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "uncertain_band": self.uncertain_band and list(self.uncertain_band),
+        }
+        return {**measured, **self.facts, **chosen, "metrics": metrics}
 
     @property
     def name(self) -> str:
@@ -106,7 +131,7 @@ class Bundle:
 def save_bundle(
     folder: Path, model: keras.Model, facts: Mapping[str, Any], history: pd.DataFrame | None = None
 ) -> Bundle:
-    """Save a model with its facts; a bundle of that name is replaced as a whole.
+    """Save a model with its facts; another bundle of that name is replaced as a whole, the same one is kept.
 
     Args:
         folder: `models/<source>/<name>`.
@@ -114,8 +139,7 @@ def save_bundle(
             exported to, or by Keras itself where that cannot be done (a warning says why). Or anything with
             its `save` and `input_shape` and the `file_name` it is saved under, which is served as it is,
             with whatever else `save` puts beside it.
-        facts: Entries of bundle.json; they come before the defaults set here (threshold 0.5, temperature 1,
-            …).
+        facts: Entries of bundle.json; they come before the defaults set here.
         history: One row an epoch, kept as history.csv.
 
     Returns:
@@ -136,9 +160,6 @@ def save_bundle(
             "input_size": model.input_shape[1],
             "resize": "squash",
             "output": "logits",
-            "temperature": 1.0,
-            "threshold": 0.5,
-            "uncertain_band": list(UNCERTAIN_BAND),
             "metrics": {},
             "versions": library_versions(),
             **files,
@@ -147,7 +168,8 @@ def save_bundle(
         if history is not None:
             history.to_csv(partial / HISTORY_FILE, index=False)
         partial.chmod(0o755)
-        _replace_folder(partial, folder)
+        if not _is_same(partial, folder):
+            _replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return load_bundle(folder)
@@ -174,9 +196,6 @@ def load_bundle(folder: Path) -> Bundle:
             input_size=int(facts["input_size"]),
             resize=facts["resize"],
             output=facts["output"],
-            temperature=float(facts["temperature"]),
-            threshold=float(facts["threshold"]),
-            uncertain_band=tuple(facts["uncertain_band"]) if facts["uncertain_band"] else None,
             facts=facts,
         )
         _check_names(facts)
@@ -184,7 +203,7 @@ def load_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}): train again with `make reproduce`.") from error
     _warn_of_other_versions(folder.name, saved_with)
-    return bundle
+    return replace(bundle, calibration=read_calibration(folder, bundle.served_files))
 
 
 def load_model(bundle: Bundle) -> keras.Model:
@@ -204,24 +223,6 @@ def load_model(bundle: Bundle) -> keras.Model:
         raise UserError(f"{path} cannot be loaded ({reason}): train again with `make reproduce`.") from error
 
 
-def update_bundle_facts(folder: Path, **facts: Any) -> Bundle:
-    """Change entries of bundle.json, for what is measured after training.
-
-    Args:
-        folder: The bundle.
-        **facts: New values; the entries of a dictionary (such as `metrics`) are added to those there.
-
-    Returns:
-        The bundle as it is now.
-    """
-    old = dict(load_bundle(folder).facts)
-    for key, value in facts.items():
-        merge = isinstance(value, dict) and isinstance(old.get(key), dict)
-        old[key] = {**old[key], **value} if merge else value
-    write_json(folder / FACTS_FILE, old)
-    return load_bundle(folder)
-
-
 def read_history(folder: Path) -> pd.DataFrame:
     """The epochs of a bundle's training: `epoch, loss, accuracy, val_loss, val_accuracy, seconds`."""
     import pandas as pd
@@ -230,18 +231,24 @@ def read_history(folder: Path) -> pd.DataFrame:
 
 
 def choose_default(models_dir: Path) -> str:
-    """Name the model to use where one is needed, and write that to `models_dir/default`.
-
-    It is `best` where there is one, else the model with the lowest validation loss.
+    """Name the model to use where one is needed: `best`, else the one with the lowest validation loss.
 
     Raises:
         UserError: No model has been trained.
     """
-    bundles = [load_bundle(path.parent) for path in sorted(models_dir.glob(f"[!.]*/{FACTS_FILE}"))]
-    if not bundles:
+    names = sorted(path.parent.name for path in models_dir.glob(f"[!.]*/{FACTS_FILE}"))
+    if not names:
         raise UserError(f"There is no trained model in {models_dir} yet: run `make reproduce` first.")
-    names = [bundle.name for bundle in bundles]
-    name = PREFERRED if PREFERRED in names else min(bundles, key=_validation_loss).name
+    return PREFERRED if PREFERRED in names else better_on_validation(models_dir, names)
+
+
+def write_default(models_dir: Path) -> str:
+    """Write the name that `choose_default` gives to `models_dir/default`, for people and other programs.
+
+    Raises:
+        UserError: No model has been trained.
+    """
+    name = choose_default(models_dir)
     write_text(models_dir / DEFAULT_FILE, f"{name}\n")
     return name
 
@@ -261,11 +268,7 @@ def default_bundle_dir(settings: Settings) -> Path:
     Raises:
         UserError: No model has been trained.
     """
-    path = settings.models_dir / DEFAULT_FILE
-    name = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    if not name or not (settings.models_dir / name / FACTS_FILE).is_file():
-        name = choose_default(settings.models_dir)
-    return settings.models_dir / name
+    return settings.models_dir / choose_default(settings.models_dir)
 
 
 def library_versions() -> dict[str, Any]:
@@ -297,6 +300,14 @@ def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:
 def _validation_loss(bundle: Bundle) -> float:
     loss = bundle.facts["metrics"].get("validation", {}).get("loss")
     return float("inf") if loss is None else loss
+
+
+def _is_same(new: Path, folder: Path) -> bool:
+    """Whether a folder holds every file of `new` already, byte for byte."""
+    return all(
+        (folder / path.name).is_file() and _sha256(folder / path.name) == _sha256(path)
+        for path in new.iterdir()
+    )
 
 
 def _replace_folder(new: Path, folder: Path) -> None:

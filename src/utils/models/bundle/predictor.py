@@ -16,7 +16,7 @@ import numpy as np
 
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import read_pixels
-from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
+from src.utils.models.bundle.bundle import UNCALIBRATED, Bundle, load_bundle, load_model
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
 from src.utils.settings import UserError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from src.utils.data.pictures.pixel_cache import PixelCache
 
 BATCH_SIZE = 32
-COLUMNS = ("file", "label", "probability_ai", "confidence", "verdict", "error")
+COLUMNS = ("file", "label", "probability_ai", "confidence", "verdict", "reason", "error")
 UNCERTAIN = "Uncertain"
 
 Runtime = Callable[[np.ndarray], np.ndarray]
@@ -197,15 +197,25 @@ class Predictor:
     def row(self, name: str, probability: float) -> dict[str, Any]:
         """Put a probability in the words of the contract (`COLUMNS`)."""
         label = self.bundle.class_names[int(probability >= self.bundle.threshold)]
-        low, high = self.bundle.uncertain_band or (1, 0)
+        reason = self._why_uncertain(probability)
         return {
             "file": name,
             "label": label,
             "probability_ai": round(float(probability), 6),
             "confidence": round(100 * float(max(probability, 1 - probability)), 4),
-            "verdict": UNCERTAIN if low < probability < high else label,
+            "verdict": UNCERTAIN if reason else label,
+            "reason": reason,
             "error": "",
         }
+
+    def _why_uncertain(self, probability: float) -> str:
+        """Why no verdict is given, or an empty text."""
+        if self.bundle.calibration is None:
+            return UNCALIBRATED
+        low, high = self.bundle.uncertain_band or (1, 0)
+        if low < probability < high:
+            return f"between {100 * low:.0f}% and {100 * high:.0f}% this model cannot tell"
+        return ""
 
     @staticmethod
     def failed(name: str, error: str) -> dict[str, Any]:

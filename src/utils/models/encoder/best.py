@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from src.utils.data.split import group_weights
-from src.utils.models.bundle.bundle import Bundle, choose_default, save_bundle
+from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.encoder.features import read_size
 from src.utils.models.encoder.heads import balance, calibrate, fit_head, take
 from src.utils.models.encoder.runtime import (
@@ -233,7 +233,7 @@ def save_best(
     whole: Features,
     facts: Mapping[str, Any],
 ) -> Bundle:
-    """Save the head as `models/<source>/best` with its validation loss, and make it the default.
+    """Save the head as `models/<source>/best` with its validation loss.
 
     Args:
         settings: Says where.
@@ -258,9 +258,7 @@ def save_best(
         },
         "metrics": {"validation": validation_score(head, images, whole)},
     }
-    bundle = save_bundle(settings.models_dir / "best", EncoderModel(encoder, head), {**record, **facts})
-    choose_default(settings.models_dir)
-    return bundle
+    return save_bundle(settings.models_dir / "best", EncoderModel(encoder, head), {**record, **facts})
 
 
 def validation_score(head: Head, images: pd.DataFrame, whole: Features) -> dict[str, float]:

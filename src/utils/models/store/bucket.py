@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from src.utils.models.bundle.bundle import FACTS_FILE, Bundle
+from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _refusal(place: str, response: Mapping[str, Any]) -> UserError:
 
 
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
-    """The pointer to a bundle: bundle.json and what serving needs, once these files are what was saved.
+    """The pointer to a bundle: its facts, its calibration and what serving needs, once all is what was saved.
 
     Returns:
         `schema`, `name`, `fingerprint` and `files` (name → `sha256` and `bytes`).
@@ -237,7 +238,8 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     bundle.check_served_files()
     if not _SAFE_NAME.fullmatch(bundle.name):
         raise UserError(f"{bundle.folder} needs a name of letters, digits, dots, dashes and underscores.")
-    paths = [bundle.folder / name for name in (FACTS_FILE, *sorted(bundle.served_files))]
+    measured = [CALIBRATION_FILE] if bundle.calibration else []
+    paths = [bundle.folder / name for name in (FACTS_FILE, *measured, *sorted(bundle.served_files))]
     files = {path.name: {"sha256": hash_content(path), "bytes": path.stat().st_size} for path in paths}
     return {
         "schema": SCHEMA,

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from src.utils.files import write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, load_bundle
+from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.models.store.bucket import (
     ModelStore,
     Unreachable,
@@ -174,7 +175,7 @@ def _download(client: BaseClient, store: ModelStore, pointer: Mapping[str, Any],
     for name, entry in pointer["files"].items():
         key, path = store.key(pointer["fingerprint"], name), folder / name
         _insist(lambda key=key, entry=entry, path=path: _download_file(client, store, key, entry, path))
-    if set(load_bundle(folder).served_files) != set(pointer["files"]) - {FACTS_FILE}:
+    if set(load_bundle(folder).served_files) != set(pointer["files"]) - {FACTS_FILE, CALIBRATION_FILE}:
         raise UserError(
             f"{store.name} holds other files than its {FACTS_FILE} names: publish the model again."
         )

@@ -22,7 +22,6 @@ from src.utils.data.split import group_weights
 from src.utils.files import atomic_path, hash_bytes, hash_file
 from src.utils.models.bundle.bundle import (
     Bundle,
-    choose_default,
     library_versions,
     load_bundle,
     read_history,
@@ -130,7 +129,7 @@ def train_or_load(
         progress: Whether to report.
 
     Returns:
-        The bundle and its history; `models/<source>/default` is brought up to date.
+        The bundle and its history.
 
     Raises:
         UserError: A split lacks a class.
@@ -148,7 +147,6 @@ def train_or_load(
         _report(
             progress, f"{name} is up to date: pictures, parameters and code are those it was trained with."
         )
-        choose_default(settings.models_dir)
         return TrainedModel(known, read_history(folder), trained=False)
 
     _report(progress, f"{name}: training in {precision.policy}, because {precision.reason}.")
@@ -170,7 +168,6 @@ def train_or_load(
     }
     bundle = save_bundle(folder, model, {**origin, **(facts or {})}, history)
     resume.remove()
-    choose_default(settings.models_dir)
     return TrainedModel(bundle, history, trained=True)
 
 
