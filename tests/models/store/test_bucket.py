@@ -103,12 +103,12 @@ def test_a_model_is_fetched_once_and_checked_ever_after(place, server):
     assert (folder.name, note) == ("best", "") and folder.is_relative_to(place.cache)
     assert sorted(path.name for path in folder.iterdir()) == PUBLISHED
     assert load_bundle(folder).check_served_files() == folder / "head.npz"
-    assert len(server.gets()) == 4
+    assert len(server.gets()) == 5
     assert fetch_model(place) == (folder, "")
-    assert server.gets()[4:] == [POINTER]
+    assert server.gets()[5:] == [POINTER]
     (folder / "head.npz").write_bytes(b"rot")
     fetch_model(place)
-    assert load_bundle(folder).check_served_files() and len(server.gets()) == 9
+    assert load_bundle(folder).check_served_files() and len(server.gets()) == 11
     assert kept(place) == {folder.parent.name, next(Path(place.cache).glob("last-*")).name}
 
 
