@@ -40,7 +40,7 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def results_block(results: dict[str, Any]) -> str:
-    """The headline table: one row a model, scored on the test split and on the unseen makers."""
+    """The headline table: one row a model, scored on the test split and on unseen sources."""
     unseen = results.get("unseen", {})
     rows = [
         [
@@ -50,13 +50,13 @@ def results_block(results: dict[str, Any]) -> str:
         ]
         for name, entry in results["models"].items()
     ]
-    table = markdown_table(["Model", *map(metric_name, HEADLINE), "ROC-AUC, unseen makers"], rows)
+    table = markdown_table(["Model", *map(metric_name, HEADLINE), "ROC-AUC, unseen sources"], rows)
     counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
     return (
         f"{table}\n\n"
         f"Demonstration sample, {results['split']} split, seed {results['seed']}: {counts} pictures. "
         "Brackets are 95 % intervals from a bootstrap over originals, not over crops; none is given below "
-        "20 originals of a class. Unseen makers are generators and photographers that no training met."
+        "20 originals of a class. Unseen sources are generators and photo sources that no training met."
     )
 
 
