@@ -183,12 +183,13 @@ def run_all(settings: Settings, stages: list[Stage], force: bool, console: Conso
             continue
         console.line(f"{title}  running ({reason}; about {stage.minutes:g} min on the sample)")
         seconds = run_stage(stage, settings, console, title)
+        merge_results(settings)
         console.line(f"{title}  done in {clock(seconds)}")
         ran += 1
     return ran
 
 
-def finish(settings: Settings) -> None:
+def merge_results(settings: Settings) -> None:
     """Write what stands for the run as a whole: all numbers in one file, all answers, the model to use."""
     from src.utils.analysis.scoring.predictions import merge_predictions
     from src.utils.analysis.scoring.results import merge_metrics
@@ -235,7 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.line("Interrupted. Run the same command again to continue from here.")
         return 130
-    finish(settings)
+    merge_results(settings)
     reports = Path(os.path.relpath(settings.reports_dir))
     figures = Path(os.path.relpath(settings.figures_dir))
     did = f"{ran} of {len(stages)} notebooks ran" if ran else "everything was up to date"

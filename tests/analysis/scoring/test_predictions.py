@@ -4,6 +4,7 @@ import pytest
 
 from src.utils.analysis.scoring.predictions import (
     PREDICTION_COLUMNS,
+    merge_predictions,
     predictions_path,
     read_predictions,
     write_predictions,
@@ -19,12 +20,13 @@ ROWS = pd.DataFrame(
 def test_what_is_written_is_read_to_the_last_digit(tmp_path):
     probability = np.array([1 / 3, 0.5])
     written = write_predictions(tmp_path / "new", "05", ROWS, {"cnn_deck": probability})
-    table = read_predictions(tmp_path / "new")
+    table = merge_predictions(tmp_path / "new")
     assert table.columns.tolist() == list(PREDICTION_COLUMNS)
     assert (table["probability_ai"].to_numpy() == probability).all()
     assert table["predicted"].tolist() == [0, 1]
     assert table["file_name"].tolist() == ROWS["file_name"].tolist()
     pd.testing.assert_frame_equal(table, written, check_dtype=False)
+    pd.testing.assert_frame_equal(read_predictions(tmp_path / "new", "05", "cnn_deck"), table)
     header = predictions_path(tmp_path / "new").read_text().splitlines()[0]
     assert header == "model,file_name,label,split,probability_ai,predicted"
 
@@ -33,9 +35,10 @@ def test_a_notebooks_rows_are_replaced_and_the_others_kept(tmp_path):
     write_predictions(tmp_path, "05", ROWS, {"b": [0.1, 0.2]})
     write_predictions(tmp_path, "09", ROWS, {"a": [0.3, 0.4]})
     write_predictions(tmp_path, "05", ROWS.iloc[:1], {"b": [0.9]})
-    assert read_predictions(tmp_path, "a")["probability_ai"].tolist() == [0.3, 0.4]
-    assert read_predictions(tmp_path, "b")["probability_ai"].tolist() == [0.9]
-    assert read_predictions(tmp_path, "c").empty
+    assert read_predictions(tmp_path, "09", "a")["probability_ai"].tolist() == [0.3, 0.4]
+    assert read_predictions(tmp_path, "05", "b")["probability_ai"].tolist() == [0.9]
+    assert read_predictions(tmp_path, "05", "a").empty
+    assert merge_predictions(tmp_path)["model"].tolist() == ["a", "a", "b"]
 
 
 def test_the_order_of_writing_leaves_no_trace(tmp_path):
@@ -43,13 +46,17 @@ def test_the_order_of_writing_leaves_no_trace(tmp_path):
         for model in order:
             notebook = {"a": "09", "b": "05"}[model]
             write_predictions(tmp_path / folder, notebook, ROWS, {model: [0.1, 0.7]})
+        merge_predictions(tmp_path / folder)
     one, two = (predictions_path(tmp_path / folder).read_bytes() for folder in ("one", "two"))
     assert one == two
 
 
-def test_no_predictions_is_an_empty_table(tmp_path):
-    table = read_predictions(tmp_path)
+def test_before_any_notebook_there_are_none(tmp_path):
+    table = merge_predictions(tmp_path)
     assert table.empty and table.columns.tolist() == list(PREDICTION_COLUMNS)
+    assert not predictions_path(tmp_path).exists()
+    with pytest.raises(UserError, match="run notebook 05 first"):
+        read_predictions(tmp_path, "05", "cnn_deck")
 
 
 @pytest.mark.parametrize("probability", [[0.5], [0.5, np.nan], [0.5, 1.2]])
@@ -65,6 +72,7 @@ def test_a_picture_is_scored_once(tmp_path):
 
 
 def test_a_damaged_table_is_named(tmp_path):
-    predictions_path(tmp_path).write_text("model,file_name\na,b\n")
-    with pytest.raises(UserError, match=r"predictions\.csv is damaged"):
-        read_predictions(tmp_path)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "05.csv").write_text("model,file_name\na,b\n")
+    with pytest.raises(UserError, match=r"05\.csv is damaged"):
+        merge_predictions(tmp_path)

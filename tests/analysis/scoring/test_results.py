@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from src.utils.analysis.scoring.results import (
+    card_metrics,
     merge_metrics,
     metric_intervals,
     metrics_path,
     metrics_table,
-    read_metrics,
     write_metrics,
 )
 from src.utils.analysis.stats.metrics import evaluate
@@ -30,7 +30,7 @@ def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
     entry = evaluate(label, np.linspace(0, 1, 60), np.arange(60), resamples=20, seconds=2.0)
     write_metrics(tmp_path, "05", {"models": {"cnn_deck": entry, "always_ai": {"auc": AUC}}})
     write_metrics(tmp_path, "03", HEADER)
-    merged = read_metrics(tmp_path)
+    merged = merge_metrics(tmp_path)
     assert list(merged) == [
         "schema", "source", "split", "seed", "n_train", "n_validation", "n_test", "models",
     ]  # fmt: skip
@@ -44,7 +44,7 @@ def test_a_later_notebook_adds_to_a_model_and_overrides_it(tmp_path):
     write_metrics(tmp_path, "10", {"models": {"best": {"ece": {"value": 0.1}, "seconds": 2}}})
     write_metrics(tmp_path, "09", {"models": {"best": {"auc": AUC, "seconds": 1}}, "extra": {"b": [1]}})
     write_metrics(tmp_path, "11", {"unseen": {"best": {"auc": AUC}}, "extra": {"a": [2], "b": [3]}})
-    merged = read_metrics(tmp_path)
+    merged = merge_metrics(tmp_path)
     assert merged["models"]["best"] == {"auc": AUC, "seconds": 2, "ece": {"value": 0.1}}
     assert merged["extra"] == {"a": [2], "b": [3]}
     assert merged["unseen"]["best"]["auc"] == AUC
@@ -53,7 +53,8 @@ def test_a_later_notebook_adds_to_a_model_and_overrides_it(tmp_path):
 
 def test_models_are_in_the_order_of_the_tables(tmp_path):
     models = {name: {} for name in ("zebra", "best", "cnn_scaled", "ant", "metadata_only")}
-    merged = write_metrics(tmp_path, "05", {"models": models})
+    write_metrics(tmp_path, "05", {"models": models})
+    merged = merge_metrics(tmp_path)
     assert list(merged["models"]) == ["metadata_only", "cnn_scaled", "best", "ant", "zebra"]
 
 
@@ -62,8 +63,20 @@ def test_rewriting_a_notebook_replaces_what_it_said_and_order_leaves_no_trace(tm
     for folder, order in (("a", "35"), ("b", "53")):
         for digit in order:
             write_metrics(tmp_path / folder, f"0{digit}", {"models": {f"m{digit}": {}}})
+    merged = merge_metrics(tmp_path / "a")
+    assert list(merged["models"]) == ["m3", "m5"] and merge_metrics(tmp_path / "b") == merged
     assert metrics_path(tmp_path / "a").read_bytes() == metrics_path(tmp_path / "b").read_bytes()
-    assert list(read_metrics(tmp_path / "a")["models"]) == ["m3", "m5"]
+
+
+def test_a_card_joins_what_notebooks_measured_of_a_model(tmp_path):
+    write_metrics(tmp_path, "05", {"models": {"cnn": {"auc": 1, "ece": 2}}})
+    write_metrics(tmp_path, "09", {"models": {"best": {"auc": 3}}, "unseen": {"best": {"auc": 4}}})
+    cards = card_metrics(tmp_path, ("05", "09", "11"), {"cnn": {"ece": 5}, "best": {}, "new": {"ece": 6}})
+    assert cards == {
+        "cnn": {"test": {"auc": 1, "ece": 5}},
+        "best": {"test": {"auc": 3}, "unseen": {"auc": 4}},
+        "new": {"test": {"ece": 6}},
+    }
 
 
 def test_before_any_notebook_the_header_is_unknown(tmp_path):
@@ -73,8 +86,6 @@ def test_before_any_notebook_the_header_is_unknown(tmp_path):
 
 
 def test_problems_are_named(tmp_path):
-    with pytest.raises(UserError, match="make reproduce"):
-        read_metrics(tmp_path)
     with pytest.raises(ValueError, match="two digits"):
         write_metrics(tmp_path, "5", {})
     with pytest.raises(ValueError, match="JSON"):

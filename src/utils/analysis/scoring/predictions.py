@@ -22,6 +22,11 @@ def predictions_path(reports_dir: Path) -> Path:
     return reports_dir / "predictions.csv"
 
 
+def part_path(reports_dir: Path, notebook: str) -> Path:
+    """Where one notebook's predictions are."""
+    return reports_dir / "predictions" / f"{notebook}.csv"
+
+
 def write_predictions(
     reports_dir: Path,
     notebook: str,
@@ -29,7 +34,7 @@ def write_predictions(
     probabilities: Mapping[str, ArrayLike],
     threshold: float = THRESHOLD,
 ) -> pd.DataFrame:
-    """Write one notebook's scores, `predictions/NN.csv`, and merge those of all notebooks anew.
+    """Write one notebook's scores, `predictions/NN.csv`; the run merges all notebooks' into `predictions.csv`.
 
     Args:
         reports_dir: `reports/<source>`.
@@ -43,14 +48,12 @@ def write_predictions(
 
     Raises:
         ValueError: Not one probability within 0 and 1 for each row, or a picture twice.
-        UserError: Another notebook's file is not a table of predictions.
     """
     if rows["file_name"].duplicated().any():
         raise ValueError(f"notebook {notebook}: a picture is scored twice")
     parts = [_rows(rows, name, one, threshold) for name, one in probabilities.items()]
     table = pd.concat(parts, ignore_index=True)
-    _write(reports_dir / "predictions" / f"{notebook}.csv", table)
-    merge_predictions(reports_dir)
+    _write(part_path(reports_dir, notebook), table)
     return table
 
 
@@ -68,15 +71,17 @@ def merge_predictions(reports_dir: Path) -> pd.DataFrame:
     return table
 
 
-def read_predictions(reports_dir: Path, model: str | None = None) -> pd.DataFrame:
-    """Read all predictions, or one model's; an empty table where nothing has been scored.
+def read_predictions(reports_dir: Path, notebook: str, model: str) -> pd.DataFrame:
+    """Read what a notebook scored with a model.
 
     Raises:
-        UserError: The file is not a table of predictions.
+        UserError: The notebook has not run, or its file is not a table of predictions.
     """
-    path = predictions_path(reports_dir)
-    table = _read(path) if path.exists() else _empty()
-    return table if model is None else table[table["model"] == model].reset_index(drop=True)
+    path = part_path(reports_dir, notebook)
+    if not path.exists():
+        raise UserError(f"{path} does not exist yet: run notebook {notebook} first.")
+    table = _read(path)
+    return table[table["model"] == model].reset_index(drop=True)
 
 
 def _rows(rows: pd.DataFrame, model: str, probability: ArrayLike, threshold: float) -> pd.DataFrame:

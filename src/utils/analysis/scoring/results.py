@@ -22,25 +22,20 @@ def metrics_path(reports_dir: Path) -> Path:
     return reports_dir / "metrics.json"
 
 
-def write_metrics(reports_dir: Path, notebook: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Write one notebook's numbers, `metrics/NN.json`, and merge all of them anew.
+def write_metrics(reports_dir: Path, notebook: str, numbers: Mapping[str, Any]) -> None:
+    """Write one notebook's numbers, `metrics/NN.json`; the run merges all notebooks' into `metrics.json`.
 
     Args:
         reports_dir: `reports/<source>`.
         notebook: The notebook's two digits.
         numbers: Any part of the schema: header facts, `models`, `unseen`, and what later notebooks add.
 
-    Returns:
-        The merged numbers.
-
     Raises:
         ValueError: `notebook` is not two digits, or a number is NaN or infinite.
-        UserError: Another notebook's file is damaged.
     """
     if not (len(notebook) == 2 and notebook.isdigit()):
         raise ValueError(f"notebook {notebook!r} is not two digits")
     write_json(reports_dir / "metrics" / f"{notebook}.json", dict(numbers))
-    return merge_metrics(reports_dir)
 
 
 def merge_metrics(reports_dir: Path) -> dict[str, Any]:
@@ -64,18 +59,6 @@ def merge_metrics(reports_dir: Path) -> dict[str, Any]:
     ordered |= {name: merged[name] for name in sorted(merged)}
     write_json(metrics_path(reports_dir), ordered)
     return ordered
-
-
-def read_metrics(reports_dir: Path) -> dict[str, Any]:
-    """Read the merged numbers.
-
-    Raises:
-        UserError: There are none yet, or the file is damaged.
-    """
-    path = metrics_path(reports_dir)
-    if not path.exists():
-        raise UserError(f"{path} does not exist yet: run make reproduce.")
-    return _read_object(path)
 
 
 def card_metrics(
