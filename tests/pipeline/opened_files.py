@@ -1,7 +1,7 @@
 """Which files a notebook opens, seen from inside its process.
 
-IPython runs what lies in its start-up folder first; there a hook of the interpreter writes down every file that
-is opened, renamed or linked. Files that compiled libraries open by themselves are not seen.
+IPython runs what lies in its start-up folder first; there a hook of the interpreter writes down every file
+that is opened, renamed or linked. Files that compiled libraries open by themselves are not seen.
 """
 
 from __future__ import annotations

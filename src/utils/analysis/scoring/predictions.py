@@ -34,7 +34,7 @@ def write_predictions(
     probabilities: Mapping[str, ArrayLike],
     threshold: float = THRESHOLD,
 ) -> pd.DataFrame:
-    """Write one notebook's scores, `predictions/NN.csv`; the run merges all notebooks' into `predictions.csv`.
+    """Write one notebook's scores, `predictions/NN.csv`; the run merges them into `predictions.csv`.
 
     Args:
         reports_dir: `reports/<source>`.
