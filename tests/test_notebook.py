@@ -1,17 +1,39 @@
 import importlib.metadata
+from dataclasses import replace
 
 import pandas as pd
 
-from src.utils.notebook import DEMONSTRATION, count_by_class, facts_table, run_facts, takeaways
-from src.utils.settings import Settings
+from src.utils.notebook import DEMONSTRATION, count_by_class, facts_table, open_notebook, takeaways
+from src.utils.plots.figure.saving import read_index
+from src.utils.plots.figure.style import new_figure
+from src.utils.settings import PROJECT_ROOT, Settings
 
 
-def test_run_facts_name_source_versions_and_the_demonstration():
-    facts = run_facts(Settings(source_reason="because."), "numpy").data
+def test_a_notebook_opens_with_its_dataset_versions_and_what_it_reads_and_writes():
+    run = open_notebook("05_confusion_matrix", "numpy", settings=Settings(source_reason="because."))
+    facts = run.facts().data
     assert "`sample`: because." in facts
     assert f"numpy {importlib.metadata.version('numpy')}" in facts
+    assert "`processed/images.csv`" in facts and "`reports/metrics/05.json`, " in facts and "`05_*`" in facts
     assert DEMONSTRATION in facts
-    assert DEMONSTRATION not in run_facts(Settings(source="kaggle")).data
+    other = open_notebook("05_confusion_matrix", settings=Settings(source="kaggle"))
+    assert DEMONSTRATION not in other.facts().data
+
+
+def test_a_note_counts_the_pictures_it_is_given():
+    run = open_notebook("05_confusion_matrix", settings=Settings(source="kaggle"))
+    images = pd.DataFrame({"group": ["a", "a", "b"]})
+    assert run.note(images, "test") == "Kaggle dataset, test split: 3 pictures in 2 groups."
+
+
+def test_a_plot_with_nothing_to_show_leaves_its_sentence_and_no_file(tmp_path):
+    run = open_notebook("05_confusion_matrix", settings=Settings(root=PROJECT_ROOT))
+    run = replace(run, settings=replace(run.settings, root=tmp_path))
+    assert run.save("Nothing to show.", "05_roc", caption="C.", alt="A.").data == "Nothing to show."
+    assert not run.settings.figures_dir.exists()
+    saved = run.save(new_figure(), "05_roc", caption="C.", alt="A.")
+    assert saved.path == run.settings.figures_dir / "05_roc.png" and saved.path.is_file()
+    assert read_index(run.settings.figures_dir)[0]["notebook"] == "05_confusion_matrix"
 
 
 def test_takeaways_leave_out_what_was_not_found():

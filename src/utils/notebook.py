@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 
+from src.utils.pipeline.stages import Stage, load_stages
+from src.utils.plots.figure.saving import SavedFigure, save_figure
+from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
 
 DEMONSTRATION = (
@@ -16,26 +21,85 @@ DEMONSTRATION = (
 )
 
 
-def run_facts(settings: Settings, *packages: str) -> Markdown:
-    """Open a notebook: the data source and why, the parameters, the versions.
+@dataclass(frozen=True)
+class Run:
+    """What every notebook needs of the run it belongs to.
+
+    Attributes:
+        stage: The notebook, as `notebooks/stages.toml` describes it.
+        settings: This run's parameters.
+        packages: Distributions whose versions matter here.
+    """
+
+    stage: Stage
+    settings: Settings
+    packages: tuple[str, ...] = ()
+
+    def facts(self) -> Markdown:
+        """What this run is: dataset and why, parameters, versions; what the notebook reads and writes."""
+        settings = self.settings
+        versions = [f"Python {platform.python_version()}"]
+        versions += [f"{name} {importlib.metadata.version(name)}" for name in self.packages]
+        lines = [
+            f"**Dataset** `{settings.source}`: {settings.source_reason}",
+            f"**Profile** `{settings.profile}`, seed {settings.seed}, {settings.split_method} split.",
+            f"**Versions** {', '.join(versions)}.",
+            f"**Reads** {_listed(self.stage.reads)}",
+            f"**Writes** {_listed(self.stage.writes)}, figures `{self.stage.number}_*`",
+            f"**Takes** about {self.stage.minutes:g} min for the sample on two cores.",
+        ]
+        if settings.source == "sample":
+            lines.append(DEMONSTRATION)
+        return Markdown("  \n".join(lines))
+
+    def note(self, images: pd.DataFrame, split: str = "") -> str:
+        """What a figure rests on: the dataset, and how many pictures and groups.
+
+        Args:
+            images: Those pictures' rows of the manifest.
+            split: What to call them, such as `test`.
+        """
+        return data_note(self.settings.source, split, len(images), images["group"].nunique())
+
+    def save(
+        self, figure: Figure | str, name: str, caption: str, alt: str, kind: str = "plot"
+    ) -> SavedFigure | Markdown:
+        """Save a figure under this notebook's name, see `save_figure`.
+
+        Args:
+            figure: The figure; or, from a plot that has nothing to show, the sentence that says so.
+            name: Such as `04_learning_curves`.
+            caption: What is seen, on how many pictures of which data.
+            alt: What somebody who cannot see it needs to know.
+            kind: `plot` or `gallery`.
+
+        Returns:
+            The figure, or the sentence, for the notebook to show.
+        """
+        if isinstance(figure, str):
+            return Markdown(figure)
+        return save_figure(figure, name, caption, alt, self.settings.figures_dir, self.stage.name, kind)
+
+
+def open_notebook(name: str, *packages: str, settings: Settings | None = None) -> Run:
+    """Begin a notebook.
 
     Args:
-        settings: This run's parameters.
-        *packages: Distribution names whose versions matter in this notebook.
+        name: The notebook's name without its suffix, such as `04_train_cnn`.
+        *packages: Distributions whose versions matter in it.
+        settings: This run's parameters; by default those of the environment.
 
-    Returns:
-        Markdown to show.
+    Raises:
+        UserError: A variable of the environment has a value that is not among its choices.
+        KeyError: `notebooks/stages.toml` has no such notebook.
     """
-    versions = [f"Python {platform.python_version()}"]
-    versions += [f"{name} {importlib.metadata.version(name)}" for name in packages]
-    lines = [
-        f"**Data source** `{settings.source}`: {settings.source_reason}",
-        f"**Profile** `{settings.profile}`, seed {settings.seed}, {settings.split_method} split.",
-        f"**Versions** {', '.join(versions)}.",
-    ]
-    if settings.source == "sample":
-        lines.append(DEMONSTRATION)
-    return Markdown("  \n".join(lines))
+    settings = settings or Settings.from_env()
+    stages = {stage.name: stage for stage in load_stages(settings.root)}
+    return Run(stages[name], settings, packages)
+
+
+def _listed(entries: tuple[str, ...]) -> str:
+    return ", ".join(f"`{entry}`" for entry in entries)
 
 
 def facts_table(facts: Mapping[str, object]) -> Markdown:
