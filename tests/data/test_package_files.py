@@ -103,7 +103,9 @@ def take(index: FakeIndex, archive: bytes, paths: list[str], folder: Path) -> di
     requirements.write_text(index.add("pack", archive))
     folder.mkdir()
     take_files(read_pins(requirements), {"pack": paths}, folder, progress=False)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("html", [False, True], ids=["json", "html"])
