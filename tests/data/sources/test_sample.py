@@ -80,7 +80,7 @@ def seen_and_unseen(kept: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_enough_originals_of_each_class(kept):
     groups = kept.drop_duplicates("group").value_counts(["split", "label"])
-    assert groups["", "0"] >= 90
+    assert groups["", "0"] >= 100
     assert groups["", "1"] >= 100
     assert groups["unseen", "0"] >= 40
     assert groups["unseen", "1"] >= 40
