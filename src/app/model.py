@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
 from src.utils.models.bundle.bundle import FACTS_FILE, default_bundle_dir
 from src.utils.models.bundle.predictor import Predictor
@@ -55,8 +56,8 @@ class Model(Protocol):
     name: str
     facts: Mapping[str, Any]
 
-    def predict(self, data: bytes) -> Prediction:
-        """Answer for a picture's file; raises ImageError if it cannot be decoded."""
+    def predict(self, image: Image.Image) -> Prediction:
+        """Answer for a decoded picture (`open_image`), which stays as it is."""
 
 
 class BundleModel:
@@ -79,9 +80,9 @@ class BundleModel:
         predictor.predict_pixels(np.zeros((1, size, size, 3), np.uint8))
         return cls(predictor)
 
-    def predict(self, data: bytes) -> Prediction:
-        """Answer for a picture's file."""
-        probabilities, maps = self._predictor.explain(self._predictor.read(data)[None])
+    def predict(self, image: Image.Image) -> Prediction:
+        """Answer for a decoded picture."""
+        probabilities, maps = self._predictor.explain(self._predictor.read(image)[None])
         probability = float(probabilities[0])
         row = self._predictor.row("", probability)
         evidence = None if maps is None else maps[0]

@@ -2,8 +2,9 @@ import base64
 import io
 import threading
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from src.app import create_app
 from src.app.limits import Limits
@@ -67,8 +68,8 @@ def test_confidence_is_the_labels(client, colour, label, confidence, verdict):
 
 def test_confidence_stays_the_labels_with_another_threshold(make_app):
     class Strict(RednessModel):
-        def predict(self, data):
-            answer = super().predict(data)
+        def predict(self, image):
+            answer = super().predict(image)
             return type(answer)(answer.probability_ai, "Human-made", "Human-made")
 
     (entry,) = entries(upload(("a.png", picture(RED)), client=make_app(Strict()).test_client()))
@@ -101,6 +102,34 @@ def test_a_preview_is_small_and_only_on_request(client):
     (entry,) = entries(upload(("scan.tif", data), query="?preview=1", client=client))
     image = Image.open(io.BytesIO(base64.b64decode(entry["preview"])))
     assert (image.format, image.size) == ("JPEG", (640, 160))
+
+
+def test_each_upload_is_decoded_once(client, monkeypatch):
+    decoded = []
+    load = ImageFile.ImageFile.load
+
+    def counting(header):
+        if header.tile:  # not decoded yet
+            decoded.append(header.format)
+        return load(header)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counting)
+    files = [(kind, picture(RED, kind)) for kind in ("JPEG", "PNG", "TIFF")]
+    found = entries(upload(*files, query="?preview=1", client=client))
+    assert all(entry["verdict"] == "AI-generated" and entry["preview"] for entry in found)
+    assert decoded == ["JPEG", "PNG", "TIFF"]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_a_turned_picture_is_looked_at_upright_and_described_as_stored(client, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    data = picture(RED, kind, (90, 60), left=BLUE, exif=exif)
+    (entry,) = entries(upload(("a", data), query="?preview=1", client=client))
+    assert Image.open(io.BytesIO(base64.b64decode(entry["preview"]))).size == (60, 90)
+    assert (entry["declared"]["width"], entry["declared"]["height"]) == (90, 60)
+    rows = np.array(entry["evidence"]).mean(axis=1)
+    assert rows[0] < 0 < rows[-1]  # blue, the stored left half, is above
 
 
 def test_declared_facts_stand_beside_the_prediction(client):
@@ -161,13 +190,15 @@ def test_bombs_are_refused_before_anything_decodes_them(make_app, name):
 
 def test_a_model_that_fails_on_one_picture_does_not_take_the_others_along(make_app, caplog):
     class Fragile(RednessModel):
-        def predict(self, data):
-            if b"PNG" not in data[:8]:
+        def predict(self, image):
+            if image.size == (7, 5):
                 raise RuntimeError("secret content of a picture")
-            return super().predict(data)
+            return super().predict(image)
 
     client = make_app(Fragile()).test_client()
-    first, second = entries(upload(("a.gif", picture(RED, "GIF")), ("b.png", picture()), client=client))
+    first, second = entries(
+        upload(("a.gif", picture(RED, "GIF", (7, 5))), ("b.png", picture()), client=client)
+    )
     assert first == {"filename": "a.gif", "error": "This picture could not be analysed.", "code": "failed"}
     assert second["verdict"] == "AI-generated"
     assert "RuntimeError" in caplog.text and "secret" not in caplog.text
@@ -177,13 +208,13 @@ def test_pictures_are_looked_at_one_at_a_time(make_app):
     inside, most = [], []
 
     class Slow(RednessModel):
-        def predict(self, data):
+        def predict(self, image):
             inside.append(1)
             most.append(len(inside))
             started.set()
             release.wait(0.05)
             inside.pop()
-            return super().predict(data)
+            return super().predict(image)
 
     started, release = threading.Event(), threading.Event()
     app = make_app(Slow())

@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from src.utils.analysis.scoring.scores import (
     at_temperature,
     content_seed,
     log_odds,
-    lossless_bytes,
     model_key,
     score_as_they_are,
     score_pictures,
     trained_models,
 )
-from src.utils.data.pictures.decode import open_image, read_pixels
+from src.utils.data.pictures.decode import open_image, read_pixels, squash
 from src.utils.models.bundle.bundle import load_bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
@@ -125,9 +124,17 @@ def test_no_more_is_read_ahead_than_two_batches(tmp_path):
     assert most[0] <= 4 * 32
 
 
-def test_lossless_bytes_come_back_as_they_were():
-    pixels = np.random.default_rng(0).integers(0, 256, (31, 17, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(np.asarray(open_image(lossless_bytes(Image.fromarray(pixels)))), pixels)
+def test_the_network_gets_the_changed_pixels_as_they_are(tmp_path, images):
+    met = []
+
+    def spy(pixels):
+        met.extend(pixels)
+        return fake_runtime(pixels)
+
+    predictor = bright_predictor(tmp_path / "bright", runtime=spy)
+    score(tmp_path, predictor, images, "mirror", lambda image, seed: ImageOps.mirror(image))
+    mirrored = [ImageOps.mirror(open_image(tmp_path / "raw" / name)) for name in images["file_name"]]
+    np.testing.assert_array_equal(met, [squash(image, 16) for image in mirrored])
 
 
 @given(st.lists(st.floats(0.001, 0.999), min_size=1))

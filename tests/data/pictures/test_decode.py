@@ -430,6 +430,17 @@ def test_a_cut_file_is_an_error_never_half_a_picture(kind, options):
         read_pixels(data[: len(data) // 2])
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "CMYK", "TIFF", "GIF", "WEBP"])
+def test_pixels_that_were_loaded_before_come_out_equal(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = noise(40, 30).convert("CMYK") if kind == "CMYK" else noise(40, 30)
+    data = encode(picture, "JPEG" if kind == "CMYK" else kind, exif=exif)
+    header = decode.open_header(data)
+    decode.load_pixels(header)
+    assert decode.decode(header).tobytes() == open_image(data).tobytes()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP"])
 def test_a_cut_file_is_called_so(kind):
     data = encode(noise(), kind)

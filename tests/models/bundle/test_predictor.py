@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.bundle.calibration import Calibration
 from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
@@ -68,6 +69,19 @@ def test_threshold_and_band_are_the_bundles() -> None:
     assert strict.row("a", 0.79)["verdict"] == "Human-made"
     assert strict.row("a", 0.8)["verdict"] == "AI-generated"
     assert make_predictor(threshold=0.8, band=(0.5, 0.9)).row("a", 0.79)["verdict"] == "Uncertain"
+
+
+def test_a_file_its_bytes_and_the_decoded_picture_are_read_alike(tmp_path: Path) -> None:
+    predictor, path = make_predictor(), tmp_path / "a.jpg"
+    Image.fromarray(random_pixels(1, 50)[0]).resize((70, 40)).save(path)
+    image = open_image(path)
+    before = image.tobytes()
+    pixels = predictor.read(image)
+    assert (pixels.shape, pixels.dtype) == ((SIZE, SIZE, 3), np.uint8)
+    assert np.array_equal(pixels, squash(image, SIZE))
+    assert np.array_equal(pixels, predictor.read(path)) and np.array_equal(pixels, predictor.read(str(path)))
+    assert np.array_equal(pixels, predictor.read(path.read_bytes()))
+    assert image.tobytes() == before
 
 
 def test_files_give_rows_in_order_with_errors_in_their_places(tmp_path: Path) -> None:

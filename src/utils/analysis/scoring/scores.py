@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import io
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -86,7 +85,7 @@ def score_pictures(
         path = raw_dir / files[position]
         if change is None:
             return plain.read(path)
-        return plain.read(lossless_bytes(change(open_image(path), content_seed(contents[position]))))
+        return plain.read(change(open_image(path), content_seed(contents[position])))
 
     def compute(positions: list[int]) -> Iterator[dict[str, float]]:
         pixels = map_ahead(read, positions, ahead=2 * BATCH_SIZE)
@@ -143,13 +142,6 @@ def model_key(bundle: Bundle) -> str:
 def content_seed(content: str) -> int:
     """A seed that follows from a picture's content key alone, so its noise is the same in every run."""
     return int(content[:8], 16)
-
-
-def lossless_bytes(image: Image.Image) -> bytes:
-    """A file (BMP) with exactly the pixels of an RGB picture, for what reads files."""
-    buffer = io.BytesIO()
-    image.save(buffer, "BMP")
-    return buffer.getvalue()
 
 
 def log_odds(probability: ArrayLike) -> NDArray[np.float64]:

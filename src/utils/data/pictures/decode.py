@@ -201,12 +201,33 @@ def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str 
     """Decode a picture whose header was read: the second half of `open_image`.
 
     Args:
-        header: From `open_header`; it is used up.
+        header: From `open_header`; it is used up, its metadata too.
         max_pixels: Largest accepted width times height.
         name: What error messages call the picture.
 
     Returns:
         An upright RGB picture without metadata.
+
+    Raises:
+        ImageError: The picture is too large, cut short or damaged.
+    """
+    load_pixels(header, max_pixels, name)
+    try:
+        orientation = _orientation(header)  # after loading: Pillow itself turns TIFF, PNG may keep EXIF last
+        return _turn_upright(_to_rgb(header), orientation)
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def load_pixels(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str = "image") -> None:
+    """Decode the pixels as they are stored, and read what follows them in the file: a PNG's texts.
+
+    `decode` does this by itself; call it before to reach that metadata.
+
+    Args:
+        header: From `open_header`; it keeps the pixels, and `decode` does not decode them again.
+        max_pixels: Largest accepted width times height.
+        name: What error messages call the picture.
 
     Raises:
         ImageError: The picture is too large, cut short or damaged.
@@ -220,8 +241,6 @@ def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str 
         raise ImageError("too_large", name, problem)
     try:
         header.load()
-        orientation = _orientation(header)  # after loading: Pillow itself turns TIFF, PNG may keep EXIF last
-        return _turn_upright(_to_rgb(header), orientation)
     except Exception as error:
         raise _damaged(error, name) from error
 
