@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing and placing files so that a crash leaves the old one or the new one, and checksums of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,47 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV without its index, all or nothing."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source` by a hard link or, where that cannot be, an equal copy of it.
+
+    A target that is the very file, or a copy of equal size and time of change, is left alone. A symbolic link
+    is followed: what it leads to is linked.
+
+    Args:
+        source: A file.
+        target: The final name, in a folder that exists.
+
+    Raises:
+        FileNotFoundError: There is no such source.
+        OSError: The folder cannot be written or the disk is full; nothing is left half-written.
+    """
+    state = source.stat()
+    if target.is_file() and _is_same(state, target.stat()):
+        return
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another disk, or one without links
+        with atomic_path(target) as temporary:
+            shutil.copy2(source, temporary)
+
+
+def _is_same(first: os.stat_result, second: os.stat_result) -> bool:
+    unchanged_copy = (first.st_size, first.st_mtime_ns) == (second.st_size, second.st_mtime_ns)
+    return unchanged_copy or os.path.samestat(first, second)
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of some bytes: 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, read in blocks: 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_bytes(data: bytes) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from src.utils.data.split import group_weights
+from src.utils.files import link_or_copy
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.encoder.features import read_size
 from src.utils.models.encoder.heads import balance, calibrate, fit_head, take
@@ -198,11 +197,7 @@ class EncoderModel:
     def save(self, path: Path) -> None:
         """Write the head to `path` and put the encoder beside it."""
         self.head.save(path)
-        target = path.with_name(ENCODER_FILE)
-        try:
-            os.link(self.encoder.path.resolve(), target)
-        except OSError:  # another disk, or one without links
-            shutil.copy2(self.encoder.path, target)
+        link_or_copy(self.encoder.path, path.with_name(ENCODER_FILE))
 
 
 def fit_design(

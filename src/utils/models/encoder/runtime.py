@@ -15,7 +15,6 @@ answer must not depend on what else was asked; and on a processor nothing is los
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from src.utils.files import atomic_path
+from src.utils.files import atomic_path, sha256_bytes
 from src.utils.models.bundle.onnx_session import onnx_session
 from src.utils.settings import UserError
 
@@ -193,7 +192,7 @@ class Encoder:
             layout = CLIP_LAYOUT if packaged else _read_layout(session)
         except ValueError as error:
             raise UserError(f"{path} is not the encoder that is expected here ({error}).") from error
-        return cls(path, hashlib.sha256(content).hexdigest(), session, layout)
+        return cls(path, sha256_bytes(content), session, layout)
 
     @property
     def widths(self) -> dict[str, int]:
