@@ -14,6 +14,7 @@ from src.app.analysis import Fetch, analyse_links, analyse_upload
 from src.app.limits import MEGA, Limits
 from src.app.model import ModelSlot, public_facts
 from src.app.protection import PictureRate
+from src.utils.data.pictures.formats import FORMATS
 from src.utils.names import interval_text, metric_name
 
 pages = Blueprint("pages", __name__)
@@ -57,7 +58,7 @@ def _require_model() -> None:
 @pages.get("/")
 def index() -> str:
     """The page for people."""
-    return render_template("index.html", limits=_services().limits, mega=MEGA)
+    return render_template("index.html", limits=_services().limits, mega=MEGA, formats=FORMATS)
 
 
 @pages.get("/card")

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.web.fetch import fetch_image, is_url
 from src.utils.files import atomic_path
@@ -82,7 +83,7 @@ def _load(name: str) -> Path | bytes:
     if is_url(name):
         return fetch_image(name).data
     if Path(name).is_dir():
-        raise UserError(f"{name} is a folder without pictures: give a folder with PNG, JPEG, WebP … files.")
+        raise UserError(f"{name} is a folder without pictures: give one with {list_formats('or')} files.")
     return Path(name)
 
 

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 import threading
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image, ImageFile
 
 from src.app import create_app
 from src.app.limits import Limits
+from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
 from src.utils.settings import UserError
 from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
@@ -102,6 +104,13 @@ def test_a_preview_is_small_and_only_on_request(client):
     (entry,) = entries(upload(("scan.tif", data), query="?preview=1", client=client))
     image = Image.open(io.BytesIO(base64.b64decode(entry["preview"])))
     assert (image.format, image.size) == ("JPEG", (640, 160))
+
+
+def test_the_page_offers_and_names_every_format(client):
+    page = client.get("/").get_data(as_text=True)
+    accepted = re.search(r'accept="([^"]*)"', page)[1].split(",")
+    assert accepted == [known.media_type for known in FORMATS] and "image/avif" in accepted
+    assert f"each: {', '.join(known.name for known in FORMATS)}." in page
 
 
 def test_each_upload_is_decoded_once(client, monkeypatch):

@@ -46,7 +46,7 @@ class Facts(NamedTuple):
             says, 0 where there is none.
         height: Height, likewise.
         bytes: Length of the file; 0 if it is missing.
-        format: `PNG`, `JPEG`, `MPO`, `WEBP`, `GIF`, `BMP`, `TIFF` or `AVIF`.
+        format: Pillow's name of a format of `pictures.formats`, such as `JPEG` or `MPO` (several JPEGs).
         mode: Pillow's name of the stored pixels: `RGB`, `L`, `P`, `CMYK`, `I;16` …
         jpeg_quality: The libjpeg quality, 1–100, whose quantisation tables are nearest; none but for JPEG.
         phash: ImageHash's 64-bit perceptual hash of the decoded picture, 16 hexadecimal digits.

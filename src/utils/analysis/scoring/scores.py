@@ -41,6 +41,7 @@ Change = Callable[[Image.Image, int], Image.Image]
 
 _CODE = (
     "src.utils.data.pictures.decode",
+    "src.utils.data.pictures.formats",
     "src.utils.data.pictures.augment",
     "src.utils.models.bundle.predictor",
 )

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.sources.train_table import (
     OPTIONAL_COLUMNS,
@@ -48,9 +49,7 @@ def read_labelled_folder(folder: Path) -> tuple[list[dict[str, str]], list[str]]
     pictures = [name for name in files if is_image_name(name)]
     table = _find_table(folder, files)
     if not pictures and not table:
-        raise UserError(
-            f"{folder} has no pictures (PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF): check DATA_DIR."
-        )
+        raise UserError(f"{folder} has no pictures ({list_formats('or')}): check DATA_DIR.")
     rows = _rows_of_table(table) if table else _rows_of_class_folders(folder, pictures)
     for label, name in enumerate(CLASS_NAMES):
         if not any(row["label"] == str(label) for row in rows):
