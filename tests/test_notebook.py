@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from src.utils.notebook import DEMONSTRATION, count_by_class, facts_table, open_notebook, takeaways
+from src.utils.datasets import DEMONSTRATION
+from src.utils.notebook import count_by_class, facts_table, open_notebook, takeaways
 from src.utils.plots.figure.saving import read_index
 from src.utils.plots.figure.style import new_figure
 from src.utils.settings import PROJECT_ROOT, Settings

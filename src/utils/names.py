@@ -1,10 +1,12 @@
-"""What models, metrics and sources are called where people read them, and how a number is written there."""
+"""What models and metrics are called where people read them, and how a number is written there."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from src.utils.datasets import DEMONSTRATION
 
 MODEL_NAMES = {
     "always_ai": "Always answers AI",
@@ -58,8 +60,6 @@ FACT_NAMES = {
     "subsampling": "JPEG subsampling",
 }
 
-SOURCE_NAMES = {"sample": "demonstration sample", "kaggle": "Kaggle dataset", "folder": "your own images"}
-
 
 def model_name(model: str) -> str:
     """Name of a model for people; one that is not the project's stands for itself."""
@@ -109,5 +109,5 @@ def trust_sentence(facts: Mapping[str, Any]) -> str:
         else "It has not been measured on pictures it never met."
     )
     if facts.get("demonstration"):
-        return f"This model is a demonstration trained on a small sample, not a detector. {measured}"
+        return f"{DEMONSTRATION} {measured}"
     return f"An answer is an estimate, not proof. {measured}"

@@ -11,14 +11,11 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
+from src.utils.datasets import DEMONSTRATION
 from src.utils.pipeline.stages import Stage, load_stages
 from src.utils.plots.figure.saving import SavedFigure, save_figure
 from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
-
-DEMONSTRATION = (
-    "The sample is small: what follows is a **demonstration**, not a statement about detectors in the wild."
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Run:
             f"**Writes** {_listed(self.stage.writes)}, figures `{self.stage.number}_*`",
             f"**Takes** about {self.stage.minutes:g} min for the sample on two cores.",
         ]
-        if settings.source == "sample":
+        if settings.dataset.demonstration:
             lines.append(DEMONSTRATION)
         return Markdown("  \n".join(lines))
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.web.fetch import fetch_image, is_url
+from src.utils.datasets import DEMONSTRATION
 from src.utils.files import atomic_path
 from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         advice = "notebook 10 (`make reproduce`) calibrates it"
         print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
     if predictor.bundle.facts.get("demonstration"):
-        print("This model is a demonstration trained on a small sample, not a detector.", file=sys.stderr)
+        print(DEMONSTRATION, file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ
 
 

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.utils.datasets import DATASETS, Dataset
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 CLASS_NAMES = ("Human-made", "AI-generated")
 """Class 0 and class 1; a score is always the probability of class 1."""
 
-SOURCES = ("sample", "kaggle", "folder")
 PROFILES = ("full", "smoke")
 SPLIT_METHODS = ("group", "random")
 SPLITS = ("train", "validation", "test", "unseen")
@@ -38,7 +39,7 @@ class Settings:
     """The parameters of one run and the folders that follow from them.
 
     Attributes:
-        source: `sample`, `kaggle` or `folder`.
+        source: Name of one of `DATASETS`.
         profile: `full`, or `smoke` for a run of minutes that writes to a scratch folder only.
         seed: Seed of every random choice.
         epochs: Training epochs of the deck's network.
@@ -97,12 +98,17 @@ class Settings:
             profile=profile,
             seed=whole("SEED", 42, 0),
             epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
-            seeds=whole("SEEDS", 3 if (source, profile) == ("sample", "full") else 1, 1),
+            seeds=whole("SEEDS", DATASETS[source].seeds if profile == "full" else 1, 1),
             split_method=choice("SPLIT", "group", SPLIT_METHODS),
             data_dir=data_dir,
             root=root,
             source_reason=reason,
         )
+
+    @property
+    def dataset(self) -> Dataset:
+        """What `source` names."""
+        return DATASETS[self.source]
 
     @property
     def smoke(self) -> bool:
@@ -153,8 +159,8 @@ class Settings:
 def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:
     """Pick the data source and say why, in a sentence that names the way to another one."""
     if asked:
-        if asked not in SOURCES:
-            raise UserError(f"DATA_SOURCE={asked} is not known: use one of {', '.join(SOURCES)}.")
+        if asked not in DATASETS:
+            raise UserError(f"DATA_SOURCE={asked} is not known: use one of {', '.join(DATASETS)}.")
         return asked, f"DATA_SOURCE={asked} was asked for."
     if data_dir is not None:
         return "folder", "DATA_DIR is set, so your own images are used."

@@ -11,6 +11,7 @@ from src.app import create_app
 from src.app.limits import Limits
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
+from src.utils.datasets import DEMONSTRATION
 from src.utils.settings import UserError
 from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (
@@ -436,12 +437,19 @@ def test_alive_ready_and_the_models_facts(client):
     assert facts["uncertain_band"] == [0.4, 0.6] and facts["name"] == "cnn_scaled"
     assert facts["trained_on"] == "a small demonstration sample (1,234 pictures)"
     assert "255 × 255" in facts["reading"] and "model_sha256" not in facts
+    assert facts["notice"] == DEMONSTRATION
 
 
 def test_the_card_is_a_page_for_people(client):
     page = client.get("/card").text
-    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "between 40 and", "must not be used for", "demonstration"):
+    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "between 40 and", "must not be used for", DEMONSTRATION):
         assert words in page
+
+
+def test_a_model_that_is_no_demonstration_has_no_notice(make_app):
+    client = make_app(RednessModel({**FACTS, "source": "kaggle", "demonstration": False})).test_client()
+    assert client.get("/model").get_json()["notice"] == ""
+    assert 'class="notice"' not in client.get("/card").text
 
 
 def test_until_the_model_is_loaded_only_life_is_shown():

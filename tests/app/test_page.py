@@ -9,6 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from src.app import create_app
 from src.app.limits import Limits
+from src.utils.datasets import DEMONSTRATION
 from src.utils.settings import UserError
 from tests.app.browser import launch, serving
 from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture
@@ -385,7 +386,7 @@ def test_without_a_model_the_page_says_so_until_there_is_one(open_page):
         expect(page.locator(".words .error-text")).to_contain_text("no model to answer with")
         found.set()
         expect(page.locator("#model-chip")).to_contain_text("Model:")
-        expect(page.locator("#notice")).to_contain_text("A demonstration")
+        expect(page.locator("#notice")).to_have_text(DEMONSTRATION)
         give(page, ("b.png", picture()))
         wait_for(page, 2)
         expect(page.locator(".verdict").last).to_have_text("AI-generated")

@@ -117,6 +117,19 @@ def test_a_module_reached_through_another_one_counts(project):
     assert stale(project) == {"01": "changed: src/utils/settings.py"}
 
 
+def test_the_code_that_fetches_a_dataset_concerns_the_stage_that_reads_its_source(project):
+    (project / "notebooks/stages.toml").write_text(STAGES.replace('["raw/train.csv"]', '["source/"]'))
+    for name in ("sample", "kaggle"):
+        path = project / "src/utils/data/sources" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("import src.utils.files\n")
+    finish(project)
+    (project / "src/utils/data/sources/kaggle.py").write_text("import json\n")
+    assert stale(project) == {}
+    (project / "src/utils/data/sources/sample.py").write_text("import json, src.utils.files\n")
+    assert stale(project) == {"01": "changed: src/utils/data/sources/sample.py"}
+
+
 def test_a_list_that_a_module_reads_counts_as_code(project):
     (project / "src/utils/files.py").write_text('NAMES = "names.txt"\n')
     (project / "src/utils/names.txt").write_text("cat\n")

@@ -35,7 +35,7 @@ function showModel(facts) {
   element("model-chip").dataset.state = "ready";
   element("reading").textContent = facts.reading;
   element("notice").hidden = true;
-  if (facts.demonstration) notify("A demonstration: this model learned from a small sample. It shows how such a tool works, and is often wrong.");
+  if (facts.notice) notify(facts.notice);
   return facts;
 }
 

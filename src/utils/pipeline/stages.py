@@ -26,6 +26,9 @@ from src.utils.settings import Settings
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "onnxruntime", "scikit-learn", "matplotlib")
 """Their versions are inputs of every stage."""
 
+SOURCE = "source/"
+"""Entry of stages.toml for what the dataset is made from."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -184,12 +187,10 @@ def locate(entry: str, settings: Settings) -> Path:
 
 
 def source_files(settings: Settings) -> list[Path]:
-    """What the data source itself is made from, for the stage that fills `data/raw`."""
-    if settings.source == "sample":
-        return [settings.root / "data" / "sample_sources.csv", settings.root / "requirements-sample.txt"]
-    if settings.source == "folder" and settings.data_dir is not None:
+    """What the dataset itself is made from, for the stage that fills `data/raw`."""
+    if settings.dataset.takes_data_dir and settings.data_dir is not None:
         return [settings.data_dir]
-    return [settings.raw_dir / "train.csv"]
+    return [settings.root / name for name in settings.dataset.inputs]
 
 
 def digest(path: Path) -> str:
@@ -217,13 +218,15 @@ def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     cells = notebook_cells(stage.path)
     text = json.dumps(cells, ensure_ascii=False).encode()
     codes = [cell["source"] for cell in cells if cell["kind"] == "code"]
+    if SOURCE in stage.reads:  # the code that fetches the dataset is found by name: no import leads to it
+        codes.append(f"import {settings.dataset.module}")
     inputs = {f"notebooks/{stage.name}.ipynb": hash_bytes(text)}
     for module in module_closure(codes, settings.root):
         inputs[module.relative_to(settings.root).as_posix()] = digest(module)
     for name in stage.parameters:
         inputs[f"parameter {name}"] = str(getattr(settings, name, os.environ.get(name.upper(), "")))
     for entry in stage.reads:
-        if entry == "source/":
+        if entry == SOURCE:
             inputs.update({f"source {path.name}": digest(path) for path in source_files(settings)})
         else:
             inputs[entry] = digest(locate(entry, settings))

@@ -27,11 +27,11 @@ from tqdm import tqdm
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import DECODER_VERSION, open_image
 from src.utils.data.sources.train_table import read_train_table, write_train_table
+from src.utils.datasets import DATASETS
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
 
-SOURCES_FILE = "data/sample_sources.csv"
-REQUIREMENTS_FILE = "requirements-sample.txt"
+SOURCES_FILE, REQUIREMENTS_FILE = DATASETS["sample"].inputs
 PACKAGES_FOLDER = "data/interim/sample-packages"
 
 INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")

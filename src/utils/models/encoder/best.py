@@ -241,7 +241,7 @@ def save_best(
     training = images["split"].value_counts()
     record = {
         "source": settings.source,
-        "demonstration": settings.source == "sample",
+        "demonstration": settings.dataset.demonstration,
         "seed": settings.seed,
         **encoder.layout.record,
         "encoder_sha256": encoder.sha256,

@@ -118,7 +118,7 @@ def find_encoder(settings: Settings, asked: str = AUTO) -> tuple[Encoder, str]:
         reason = f"ENCODER={SAMPLE} was asked for."
     elif settings.smoke:
         reason = "A smoke run downloads no larger encoder."
-    elif settings.source == "sample":
+    elif settings.dataset.demonstration:
         reason = "The sample's own encoder, so that its published numbers can be had anywhere."
     else:
         try:

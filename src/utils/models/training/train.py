@@ -157,7 +157,7 @@ def train_or_load(
     history = pd.DataFrame(run.history)
     origin = {
         "source": settings.source,
-        "demonstration": settings.source == "sample",
+        "demonstration": settings.dataset.demonstration,
         "seed": recipe.seed,
         "fingerprint": fingerprint,
         "data_fingerprint": data,
