@@ -144,7 +144,8 @@ def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
 def _curves_title(history: pd.DataFrame, metric: str) -> str:
     last = history.sort_values("epoch").groupby(["model", "seed"]).tail(1)
     training, validation = last[metric].mean(), last[f"val_{metric}"].mean()
-    return f"Training {metric} ends at {training:.2f}, validation {metric} at {validation:.2f}"
+    ending = f"Training {metric} ends at {training:.2f}"
+    return ending if np.isnan(validation) else f"{ending}, validation {metric} at {validation:.2f}"
 
 
 def _spread_title(table: pd.DataFrame, metric: str) -> str:

@@ -25,5 +25,14 @@ def test_each_seed_has_its_own_run_and_only_the_first_is_a_model_to_use(tmp_path
     assert not any(model.trained for model in again.values())
 
 
-def test_the_variants_are_the_two_bundles_of_the_contract():
-    assert VARIANTS == {"cnn_deck": False, "cnn_scaled": True}
+def test_a_variant_scales_its_pixels_by_its_name_whatever_the_seed(tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr(deck_runs, "build_deck_cnn", lambda **options: built.append(options))
+    monkeypatch.setattr(deck_runs, "train_or_load", lambda name, build, *_: build())
+    for name in VARIANTS:
+        train_variant(name, None, None, Settings(root=tmp_path, seed=5, seeds=2))
+    assert built == [
+        {"scaled": scaled, "seed": seed, "name": name}
+        for name, scaled in (("cnn_deck", False), ("cnn_scaled", True))
+        for seed in (5, 6)
+    ]
