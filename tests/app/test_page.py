@@ -10,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 from src.app import create_app
 from src.app.limits import Limits
 from src.utils.datasets import DEMONSTRATION
-from src.utils.settings import UserError
+from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.browser import launch, serving
 from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture
 from tests.app.gunicorn_server import gunicorn
@@ -528,3 +528,10 @@ def assert_accessible(page):
         for violation in report.response["violations"]
     }
     assert found == {}
+
+
+def test_the_words_of_the_scripts_lie_in_one_file():
+    folder = PROJECT_ROOT / "src" / "app" / "static"
+    sentence = re.compile(r"""["`][A-Z][a-z]+ [a-z]""")
+    scripts = [path.name for path in folder.glob("*.js") if sentence.search(path.read_text(encoding="utf-8"))]
+    assert scripts == ["words.js"]
