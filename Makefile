@@ -2,7 +2,10 @@
 # Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random  ENCODER=auto|…
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
+# Names are data: a `$` or `#` in them means nothing to make or to the shell.
+override DATA_DIR := $(value DATA_DIR)
+override IMAGE := $(value IMAGE)
+export DATA_SOURCE DATA_DIR IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
@@ -40,7 +43,7 @@ notebook: setup ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab notebooks
 
 predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
-	@$(PY) -m src.utils.predict $(IMAGE)
+	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; $(PY) -m src.utils.predict "$$@"
 
 app: setup ## serve the web page on this machine
 	@$(PY) -m src.app

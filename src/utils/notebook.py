@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 from IPython.display import Markdown
 
+from src.utils.names import as_it_is
 from src.utils.settings import CLASS_NAMES, Settings
 
 DEMONSTRATION = (
@@ -19,6 +20,8 @@ DEMONSTRATION = (
 def run_facts(settings: Settings, *packages: str) -> Markdown:
     """Open a notebook: the data source and why, the parameters, the versions.
 
+    From here on tables show a `$` as it is: names in them are no mathematics.
+
     Args:
         settings: This run's parameters.
         *packages: Distribution names whose versions matter in this notebook.
@@ -26,6 +29,7 @@ def run_facts(settings: Settings, *packages: str) -> Markdown:
     Returns:
         Markdown to show.
     """
+    pd.set_option("display.html.use_mathjax", False)
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in packages]
     lines = [
@@ -42,7 +46,8 @@ def facts_table(facts: Mapping[str, object]) -> Markdown:
     """Lay named facts out as a table of two columns, with long sentences whole."""
     lines = ["| | |", "| --- | --- |"]
     for name, value in facts.items():
-        lines.append(f"| {name} | {f'{value:,}' if isinstance(value, int) else value} |")
+        said = f"{value:,}" if isinstance(value, int) else as_it_is(str(value))
+        lines.append(f"| {name} | {said} |")
     return Markdown("\n".join(lines))
 
 
@@ -74,7 +79,8 @@ def takeaways(*sentences: str) -> Markdown:
     """Close a notebook with what its data said.
 
     Args:
-        *sentences: Built from the numbers at hand; empty ones are left out.
+        *sentences: Markdown, built from the numbers at hand (names from the data through `names.as_it_is`);
+            empty ones are left out.
 
     Returns:
         A Markdown list to show.

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.utils.names import one_line
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 CLASS_NAMES = ("Human-made", "AI-generated")
@@ -26,7 +28,13 @@ IMAGE_SIZE = 255
 
 
 class UserError(Exception):
-    """A problem the user can solve: its message is one line that names the cause and the next step."""
+    """A problem the user can solve: its message is one line that names the cause and the next step.
+
+    A line break in it, as the name of a file may hold one, is written as an escape.
+    """
+
+    def __init__(self, sentence: str = ""):
+        super().__init__(one_line(str(sentence)))
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in a notebook (IPython asks for this), not fifty lines of stack."""
