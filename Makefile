@@ -9,6 +9,10 @@ export DATA_SOURCE DATA_DIR IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCO
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
+# A run belongs to the folder it is started in, whichever clone the environment was set up for.
+PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+export PYTHONPATH
+
 # Inside a conda environment made from environment.yml that one is used; anywhere else, a .venv of our own.
 ENV_NAME := human-or-ai
 ifeq ($(notdir $(CONDA_PREFIX)),$(ENV_NAME))
@@ -25,10 +29,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make .venv and install the lock (once; about 1.1 GB to download)
+	@[ "$$(sed -n 1p "$(STAMP)")" = "$$(pwd -P)" ] || sh scripts/setup.sh "$(ENV)" "$(STAMP)"
 
 $(STAMP): requirements.txt pyproject.toml
-	@sh scripts/setup.sh "$(ENV)"
-	@touch "$@"
+	@sh scripts/setup.sh "$(ENV)" "$@"
 
 reproduce: setup ## run every notebook in order, skipping what is up to date
 	@$(PY) -m src.utils.pipeline.run
