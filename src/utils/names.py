@@ -1,8 +1,14 @@
-"""What models and metrics are called where people read them, and how a number is written there."""
+"""What models and metrics are called where people read them, and how a number is written there.
+
+Also how a name that is data (of a file, a generator, a photo source) is written into a sentence, Markdown or
+a figure. In tables and files it stays exactly what it is.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +80,34 @@ def metric_name(metric: str) -> str:
 def fact_name(fact: str) -> str:
     """Name of a fact about a picture or its file for people."""
     return FACT_NAMES.get(fact, fact.replace("_", " "))
+
+
+def one_line(text: str) -> str:
+    """Write a text on one line: line breaks, tabs and other control characters as their escapes."""
+    breaking = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of characters, separators of lines and paragraphs
+    return "".join(
+        one.encode("unicode_escape").decode() if unicodedata.category(one) in breaking else one
+        for one in text
+    )
+
+
+def short_name(name: str, most: int = 34) -> str:
+    """Write a name for a place of little room, such as a tick of a figure: one line, its end cut off."""
+    plain = one_line(name)
+    return plain if len(plain) <= most else f"{plain[: most - 1].rstrip()}…"
+
+
+def as_it_is(text: str) -> str:
+    """Write a text into Markdown so that it is shown as it is, whatever Markdown, HTML or TeX it looks like.
+
+    Args:
+        text: Any text. One without special characters stays; another becomes one code span, written in HTML
+            because that holds in a table, too, and because mathematics is not looked for in it.
+    """
+    plain = one_line(text)
+    if not re.search(r"[\\`*{}\[\]<>#|$&~^!]|(?<!\w)_|_(?!\w)", plain):
+        return plain
+    return "<code>" + re.sub(r"[^\w ]|_", lambda one: f"&#{ord(one[0])};", plain) + "</code>"
 
 
 def percent(share: float) -> str:

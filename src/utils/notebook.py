@@ -12,6 +12,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from src.utils.datasets import DEMONSTRATION
+from src.utils.names import as_it_is
 from src.utils.pipeline.stages import Stage, load_stages
 from src.utils.plots.figure.saving import SavedFigure, save_figure
 from src.utils.plots.figure.style import data_note
@@ -81,6 +82,8 @@ class Run:
 def open_notebook(name: str, *packages: str, settings: Settings | None = None) -> Run:
     """Begin a notebook.
 
+    From here on tables show a `$` as it is: names in them are no mathematics.
+
     Args:
         name: The notebook's name without its suffix, such as `04_train_cnn`.
         *packages: Distributions whose versions matter in it.
@@ -90,6 +93,7 @@ def open_notebook(name: str, *packages: str, settings: Settings | None = None) -
         UserError: A variable of the environment has a value that is not among its choices.
         KeyError: `notebooks/stages.toml` has no such notebook.
     """
+    pd.set_option("display.html.use_mathjax", False)
     settings = settings or Settings.from_env()
     stages = {stage.name: stage for stage in load_stages(settings.root)}
     return Run(stages[name], settings, packages)
@@ -103,7 +107,8 @@ def facts_table(facts: Mapping[str, object]) -> Markdown:
     """Lay named facts out as a table of two columns, with long sentences whole."""
     lines = ["| | |", "| --- | --- |"]
     for name, value in facts.items():
-        lines.append(f"| {name} | {f'{value:,}' if isinstance(value, int) else value} |")
+        said = f"{value:,}" if isinstance(value, int) else as_it_is(str(value))
+        lines.append(f"| {name} | {said} |")
     return Markdown("\n".join(lines))
 
 
@@ -135,7 +140,8 @@ def takeaways(*sentences: str) -> Markdown:
     """Close a notebook with what its data said.
 
     Args:
-        *sentences: Built from the numbers at hand; empty ones are left out.
+        *sentences: Markdown, built from the numbers at hand (names from the data through `names.as_it_is`);
+            empty ones are left out.
 
     Returns:
         A Markdown list to show.

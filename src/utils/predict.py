@@ -25,6 +25,9 @@ from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
+ODD_BYTES = "surrogateescape"
+"""A file's name that is not UTF-8 is written into CSV with the bytes it has; JSON gets escapes."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
@@ -37,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for this reader
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace" if options.json else ODD_BYTES)
     try:
         folder = options.model or default_bundle_dir(Settings.from_env())
         with quiet_start():
@@ -91,17 +96,23 @@ def _load(name: str) -> Path | bytes:
 def _write_all(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
     """Write rows where and as they were asked for; return how many failed."""
     if options.csv:
-        with atomic_path(options.csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_path(options.csv) as temporary, _open(temporary) as file:
             return _write_csv(rows, file)
     return _write_json(rows) if options.json else _write_csv(rows, sys.stdout)
 
 
+def _open(path: Path) -> IO[str]:
+    return path.open("w", newline="", encoding="utf-8", errors=ODD_BYTES)
+
+
 def _write_csv(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    careful = csv.DictWriter(file, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     failed = 0
     for row in rows:
-        writer.writerow(row)
+        # Python before 3.13 leaves a lone carriage return bare, and readers take it for the end of the row.
+        (careful if "\r" in row["file"] else writer).writerow(row)
         failed += bool(row["error"])
     return failed
 

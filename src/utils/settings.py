@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.utils.datasets import DATASETS, Dataset
+from src.utils.names import one_line
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,13 @@ IMAGE_SIZE = 255
 
 
 class UserError(Exception):
-    """A problem the user can solve: its message is one line that names the cause and the next step."""
+    """A problem the user can solve: its message is one line that names the cause and the next step.
+
+    A line break in it, as the name of a file may hold one, is written as an escape.
+    """
+
+    def __init__(self, sentence: str = ""):
+        super().__init__(one_line(str(sentence)))
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in a notebook (IPython asks for this), not fifty lines of stack."""
@@ -61,17 +68,19 @@ class Settings:
     source_reason: str = ""
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
+    def from_env(cls, env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
         """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS and SPLIT.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset. A relative
                 DATA_DIR starts at `root`, wherever a notebook happens to run.
-            root: The project's folder.
+            root: The project's folder; by default the one that this code lies in.
 
         Raises:
-            UserError: A variable has a value that is not among its choices.
+            UserError: A variable has a value that is not among its choices, or this code is not that of the
+                checkout it is started in.
         """
+        root = require_own_checkout() if root is None else root
         env = os.environ if env is None else env
 
         def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -154,6 +163,28 @@ class Settings:
     def reports_dir(self) -> Path:
         """Metrics, tables and executed notebooks."""
         return self.work_root / "reports" / self.source
+
+
+def require_own_checkout(here: Path | None = None) -> Path:
+    """The project's folder, provided that the run was not started in another clone of it.
+
+    An environment that clones share imports the code of the one that was set up last, and its folders follow.
+
+    Args:
+        here: Where the run was started; the current folder by default.
+
+    Raises:
+        UserError: `here` lies in another checkout than this code.
+    """
+    here = (here or Path.cwd()).resolve()
+    around = (folder for folder in (here, *here.parents) if (folder / "notebooks" / "stages.toml").is_file())
+    checkout = next(around, PROJECT_ROOT)
+    if checkout != PROJECT_ROOT:
+        raise UserError(
+            f"This is {checkout}, but the environment runs the code of {PROJECT_ROOT}: run `make setup` in "
+            f"{checkout} and start again."
+        )
+    return PROJECT_ROOT
 
 
 def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:

@@ -199,9 +199,9 @@ def digest(path: Path) -> str:
         listing = [
             f"{file.relative_to(path).as_posix()} {state.st_size} {state.st_mtime_ns}"
             for file in sorted(path.rglob("*"))
-            if (state := file.stat()) and file.is_file()
+            if file.is_file() and (state := file.stat())
         ]
-        return hash_bytes("\n".join(listing).encode())
+        return hash_bytes(os.fsencode("\n".join(listing)))
     return hash_file(path) if path.is_file() else "missing"
 
 

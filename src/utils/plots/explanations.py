@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from src.utils.names import short_name
 from src.utils.plots.figure.galleries import PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     AI,
@@ -228,7 +229,7 @@ def maker_spectra(gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", t
             axes.set(xticks=[], yticks=[])
         row[0].set_ylabel(name, fontsize=TEXT_SIZE - 1)
     for axes, maker in zip(grid[0], makers, strict=True):
-        axes.set_title(maker, fontsize=SMALL_SIZE + 1, loc="center")
+        axes.set_title(short_name(maker, 18), fontsize=SMALL_SIZE + 1, loc="center")
     figure.colorbar(drawn, ax=grid.ravel().tolist(), label="dB over human-made", shrink=0.7)
     return figure
 

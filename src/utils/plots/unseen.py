@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.utils.names import model_name, percent
+from src.utils.names import model_name, percent, short_name
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
@@ -70,7 +70,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     )
     axes.plot([], [], "o", color=INK, label="none of it in training")
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
-    names = [f"{row.maker} ({row.groups} originals)" for row in table.itertuples()]
+    names = [f"{short_name(row.maker)} ({row.groups} originals)" for row in table.itertuples()]
     lowest = np.nanmin([0.45, *table[["met", "left_out", "left_out_low"]].to_numpy(float).ravel()])
     axes.set(
         yticks=range(len(names)),
@@ -111,7 +111,7 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
         )
     axes.set(
         yticks=range(len(table)),
-        yticklabels=table["maker"],
+        yticklabels=[short_name(maker) for maker in table["maker"]],
         ylim=(-0.6, max(len(table), 3) - 0.4),
         xlim=(-0.03, 1.03),
         xlabel="Share called AI",
@@ -127,6 +127,6 @@ def _holdout_title(table: pd.DataFrame) -> str:
         return "No maker has enough originals to be left out"
     worst = table.loc[table["drop"].idxmax()]
     return (
-        f"Never having met {worst['maker']} costs most: "
+        f"Never having met {short_name(worst['maker'])} costs most: "
         f"ROC-AUC {worst['met']:.2f} falls to {worst['left_out']:.2f}"
     )

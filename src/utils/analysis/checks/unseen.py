@@ -13,7 +13,7 @@ from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.models.encoder.runtime import Head
-from src.utils.names import interval_text, percent
+from src.utils.names import as_it_is, interval_text, percent
 from src.utils.settings import CLASS_NAMES
 
 LEAST_GROUPS = 5
@@ -239,14 +239,15 @@ def honest_paragraph(
     if len(generators):
         worst = generators.sort_values("called_ai", kind="stable").iloc[0]
         sentences.append(
-            f"It catches least of {worst['maker']}: {percent(worst['called_ai'])} of "
+            f"It catches least of {as_it_is(worst['maker'])}: {percent(worst['called_ai'])} of "
             f"{worst['pictures']} pictures from {_originals(worst['groups'])}."
         )
     if len(sources):
         worst = sources.sort_values("called_ai", ascending=False, kind="stable").iloc[0]
         sentences.append(
-            f"It accuses most of the photographs of {worst['maker']}: {percent(worst['called_ai'])} of "
-            f"{worst['pictures']} pictures from {_originals(worst['groups'])}."
+            f"It accuses most of the photographs of {as_it_is(worst['maker'])}: "
+            f"{percent(worst['called_ai'])} "
+            f"of {worst['pictures']} pictures from {_originals(worst['groups'])}."
         )
     few = makers[makers["groups"] < MIN_GROUPS]
     if len(few):

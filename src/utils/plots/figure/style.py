@@ -77,6 +77,7 @@ STYLE = {
     "ytick.color": INK,
     "legend.fontsize": TEXT_SIZE - 1,
     "legend.frameon": False,
+    "text.parse_math": False,  # a `$` in a name is a dollar
     "image.interpolation": "antialiased",
     "svg.fonttype": "path",
 }
