@@ -222,7 +222,7 @@ def describe_machine() -> dict[str, Any]:
     from src.utils.models.bundle.bundle import library_versions
     from src.utils.models.training.precision import choose_precision
 
-    precision = choose_precision()
+    precision = choose_precision(Settings.from_env().precision)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "processor": processor_name(),

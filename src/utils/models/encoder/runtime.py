@@ -42,9 +42,6 @@ INPUT_SIZE = 224
 GRID = 14
 """The sample's encoder reads 224 px as 14 × 14 patches."""
 
-PREPROCESSING_VERSION = 1
-"""Raised whenever the same pixels would give the encoder other numbers."""
-
 CLASS_LAYERS = (8, 9, 10, 11, 12)
 PATCH_LAYER = 8
 LAYERS = 12

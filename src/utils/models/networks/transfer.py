@@ -134,12 +134,9 @@ def train_transfer(
     Raises:
         UserError: A split lacks a class.
     """
-    code = ("src.utils.models.networks.transfer", "src.utils.models.networks.efficientnet_lite0")
     epochs = (1, 1) if settings.smoke else (HEAD_EPOCHS, TUNE_EPOCHS)
     build = functools.partial(build_transfer, backbone, seed=settings.seed)
-    train = functools.partial(
-        train_or_load, images=images, cache=cache, settings=settings, code=code, progress=progress
-    )
+    train = functools.partial(train_or_load, images=images, cache=cache, settings=settings, progress=progress)
     facts = {"backbone": backbone.name}
     frozen = train(
         f"parts/{backbone.name}_frozen",
