@@ -14,7 +14,8 @@ from src.app.analysis import Fetch, analyse_links, analyse_upload
 from src.app.limits import MEGA, Limits
 from src.app.model import ModelSlot, public_facts
 from src.app.protection import PictureRate
-from src.utils.names import interval_text, metric_name
+from src.utils.estimate import Estimate
+from src.utils.names import metric_name
 
 pages = Blueprint("pages", __name__)
 
@@ -148,7 +149,7 @@ def _wants_preview() -> bool:
 def _card_metrics(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Rows of the card's table: split, metric, number with its interval where one was measured."""
     return [
-        (split, metric_name(name), interval_text(entry) if isinstance(entry, dict) else f"{entry:.2f}")
+        (split, metric_name(name), Estimate(**entry).text() if isinstance(entry, dict) else f"{entry:.2f}")
         for split, measured in facts.get("metrics", {}).items()
         for name, entry in measured.items()
         if name in CARD_METRICS and entry is not None

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from src.utils.estimate import Estimate
+
 MODEL_NAMES = {
     "always_ai": "Always answers AI",
     "metadata_only": "File facts (no pixels)",
@@ -81,19 +83,14 @@ def percent(share: float) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def interval_text(entry: Mapping[str, float | None] | None, digits: int = 2) -> str:
-    """Write a number with its interval: `0.64 [0.55, 0.72]`, or what is known of it.
+def interval_text(estimate: Estimate | None, digits: int = 2) -> str:
+    """Write a number with its interval: `0.64 [0.55, 0.72]`, or what is known of it; `–` for None.
 
     Args:
-        entry: `{"value", "low", "high"}`, None where not defined or not estimable.
+        estimate: The number.
         digits: Digits after the point.
     """
-    if entry is None or entry["value"] is None:
-        return "–"
-    value = f"{entry['value']:z.{digits}f}"
-    if entry["low"] is None or entry["high"] is None:
-        return f"{value} (interval not estimable)"
-    return f"{value} [{entry['low']:z.{digits}f}, {entry['high']:z.{digits}f}]"
+    return "–" if estimate is None else estimate.text(digits)
 
 
 def trust_sentence(facts: Mapping[str, Any]) -> str:
@@ -104,7 +101,7 @@ def trust_sentence(facts: Mapping[str, Any]) -> str:
     """
     auc = facts.get("metrics", {}).get("test", {}).get("auc")
     measured = (
-        f"On test pictures it never met, its ROC-AUC is {interval_text(auc)}; a coin toss has 0.50."
+        f"On test pictures it never met, its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
         if auc
         else "It has not been measured on pictures it never met."
     )

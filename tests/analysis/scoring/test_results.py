@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ from src.utils.analysis.scoring.results import (
     metric_intervals,
     metrics_path,
     metrics_table,
-    read_metrics,
     write_metrics,
 )
 from src.utils.analysis.stats.metrics import evaluate
+from src.utils.estimate import Estimate
 from src.utils.settings import UserError
 
-AUC = {"value": 0.641, "low": 0.552, "high": 0.72}
+AUC = Estimate(0.641, 0.552, 0.72)
 HEADER = {
     "source": "sample",
     "split": "group",
@@ -30,13 +31,15 @@ def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
     entry = evaluate(label, np.linspace(0, 1, 60), np.arange(60), resamples=20, seconds=2.0)
     write_metrics(tmp_path, "05", {"models": {"cnn_deck": entry, "always_ai": {"auc": AUC}}})
     write_metrics(tmp_path, "03", HEADER)
-    merged = read_metrics(tmp_path)
+    merged = merge_metrics(tmp_path)
     assert list(merged) == [
         "schema", "source", "split", "seed", "n_train", "n_validation", "n_test", "models",
     ]  # fmt: skip
     assert merged["schema"] == 1 and merged["n_test"] == 150
     assert list(merged["models"]) == ["always_ai", "cnn_deck"]
     assert merged["models"]["cnn_deck"] == entry
+    written = json.loads(metrics_path(tmp_path).read_text())
+    assert written["models"]["always_ai"]["auc"] == {"value": 0.641, "low": 0.552, "high": 0.72}
     assert (tmp_path / "metrics" / "05.json").is_file()
 
 
@@ -44,7 +47,7 @@ def test_a_later_notebook_adds_to_a_model_and_overrides_it(tmp_path):
     write_metrics(tmp_path, "10", {"models": {"best": {"ece": {"value": 0.1}, "seconds": 2}}})
     write_metrics(tmp_path, "09", {"models": {"best": {"auc": AUC, "seconds": 1}}, "extra": {"b": [1]}})
     write_metrics(tmp_path, "11", {"unseen": {"best": {"auc": AUC}}, "extra": {"a": [2], "b": [3]}})
-    merged = read_metrics(tmp_path)
+    merged = merge_metrics(tmp_path)
     assert merged["models"]["best"] == {"auc": AUC, "seconds": 2, "ece": {"value": 0.1}}
     assert merged["extra"] == {"a": [2], "b": [3]}
     assert merged["unseen"]["best"]["auc"] == AUC
@@ -63,7 +66,7 @@ def test_rewriting_a_notebook_replaces_what_it_said_and_order_leaves_no_trace(tm
         for digit in order:
             write_metrics(tmp_path / folder, f"0{digit}", {"models": {f"m{digit}": {}}})
     assert metrics_path(tmp_path / "a").read_bytes() == metrics_path(tmp_path / "b").read_bytes()
-    assert list(read_metrics(tmp_path / "a")["models"]) == ["m3", "m5"]
+    assert list(merge_metrics(tmp_path / "a")["models"]) == ["m3", "m5"]
 
 
 def test_before_any_notebook_the_header_is_unknown(tmp_path):
@@ -73,8 +76,6 @@ def test_before_any_notebook_the_header_is_unknown(tmp_path):
 
 
 def test_problems_are_named(tmp_path):
-    with pytest.raises(UserError, match="make reproduce"):
-        read_metrics(tmp_path)
     with pytest.raises(ValueError, match="two digits"):
         write_metrics(tmp_path, "5", {})
     with pytest.raises(ValueError, match="JSON"):
@@ -87,9 +88,7 @@ def test_problems_are_named(tmp_path):
 
 
 def test_the_table_is_for_people():
-    metrics = {
-        "models": {"cnn_deck": {"auc": AUC, "f1": {"value": 0.5, "low": None, "high": None}}, "new": {}}
-    }
+    metrics = {"models": {"cnn_deck": {"auc": AUC, "f1": Estimate(0.5)}, "new": {}}}
     table = metrics_table(metrics, ["auc", "f1", "recall"])
     assert table.columns.tolist() == ["ROC-AUC", "F1 (AI)", "Recall"]
     assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]", "0.50 (interval not estimable)", "–"]
@@ -98,7 +97,7 @@ def test_the_table_is_for_people():
 
 
 def test_one_metric_as_numbers_for_a_plot():
-    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": AUC | {"low": None}}, "new": {}}}
+    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": replace(AUC, low=None)}, "new": {}}}
     table = metric_intervals(metrics, "auc")
     assert table["model"].tolist() == ["cnn_deck", "best"]
     assert table["value"].tolist() == [0.641, 0.641]

@@ -5,7 +5,6 @@ from src.utils.plots.figure.galleries import (
     PictureRow,
     class_examples,
     mistakes,
-    pair_examples,
     picture_rows,
     picture_wall,
 )
@@ -78,12 +77,6 @@ def test_no_mistakes_are_said_to_be_none():
     figure = mistakes([], [], [], (0, 0))
     assert texts(figure).count("none") == 2 and shown(figure) == []
     assert texts(picture_wall([], 0)).count("none") == 1
-
-
-def test_pairs_have_two_halves():
-    assert shown(pair_examples([picture(1), picture(2)], [picture(3), picture(4)])) == [1, 2, 3, 4]
-    with pytest.raises(ValueError, match="2 human-made and 1"):
-        pair_examples([picture(1), picture(2)], [picture(3)])
 
 
 def test_a_caption_for_each_picture():

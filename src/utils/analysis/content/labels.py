@@ -165,16 +165,12 @@ def confidence_table(labelled: pd.DataFrame, resamples: int = RESAMPLES, seed: i
         p = stats.ttest_ind(*samples, equal_var=False).pvalue if enough else np.nan
         rows.append(
             {"place": place}
-            | {name + suffix: entry[key] for name, entry in entries.items() for suffix, key in _SUFFIXES}
+            | {key: number for name, entry in entries.items() for key, number in entry.columns(name).items()}
             | {"p": p, "deck_human": deck[0], "deck_ai": deck[1]}
         )
-    table = pd.DataFrame(rows).astype(dict.fromkeys(_NUMBERS, float))
+    table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_adjusted", adjust(table["p"]))
     return table
-
-
-_SUFFIXES = (("", "value"), ("_low", "low"), ("_high", "high"))
-_NUMBERS = [name + suffix for name in ("human", "ai", "difference") for suffix, _ in _SUFFIXES]
 
 
 def _class_means(weight: NDArray, label: NDArray, values: NDArray) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from src.utils.estimate import read_estimates
 from src.utils.files import read_json, write_json
 from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
 from src.utils.settings import UserError
@@ -66,18 +67,6 @@ def merge_metrics(reports_dir: Path) -> dict[str, Any]:
     return ordered
 
 
-def read_metrics(reports_dir: Path) -> dict[str, Any]:
-    """Read the merged numbers.
-
-    Raises:
-        UserError: There are none yet, or the file is damaged.
-    """
-    path = metrics_path(reports_dir)
-    if not path.exists():
-        raise UserError(f"{path} does not exist yet: run make reproduce.")
-    return _read_object(path)
-
-
 def card_metrics(
     reports_dir: Path, notebooks: Iterable[str], more: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
@@ -130,12 +119,11 @@ def metric_intervals(
     """One metric of every model as numbers: `model`, `name`, `value`, `low`, `high`; NaN where unknown."""
     columns = ["model", "name", "value", "low", "high"]
     rows = [
-        {"model": model, "name": model_name(model)} | dict(entry[metric])
+        {"model": model, "name": model_name(model)} | entry[metric].columns("value", "low", "high")
         for model, entry in metrics.get(section, {}).items()
         if metric in entry
     ]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"value": float, "low": float, "high": float})
+    return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns[2:]})
 
 
 def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +136,7 @@ def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = read_json(path)
+        value = read_json(path, read_estimates)
         if not isinstance(value, dict):
             raise ValueError("not an object")
     except ValueError as error:

@@ -111,22 +111,6 @@ def picture_wall(
     return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
 
 
-def pair_examples(
-    human: Sequence[Picture],
-    ai: Sequence[Picture],
-    title: str = "Each photograph has an AI-generated twin",
-    note: str = "",
-) -> Figure:
-    """Draw photographs with their twins below them.
-
-    Raises:
-        ValueError: Not as many of the one as of the other.
-    """
-    if len(human) != len(ai):
-        raise ValueError(f"{len(human)} human-made and {len(ai)} AI-generated pictures are not pairs")
-    return class_examples(human, ai, title=title, note=note)
-
-
 def mistakes(
     pictures: Sequence[Picture],
     label: ArrayLike,
