@@ -15,13 +15,13 @@ from src.app.limits import MEGA, Limits
 from src.app.model import ModelSlot, public_facts
 from src.app.protection import PictureRate
 from src.utils.estimate import Estimate
-from src.utils.names import metric_name
+from src.utils.names import METRICS, metric_name
 
 pages = Blueprint("pages", __name__)
 
 EXTENSION = "pictures"
 MAX_JSON_BYTES = 200_000
-CARD_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "brier", "ece")
+CARD_METRICS = {name for name, metric in METRICS.items() if metric.on_card}
 
 
 @dataclass(frozen=True)

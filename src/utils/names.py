@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from src.utils.estimate import Estimate
 
@@ -18,30 +18,46 @@ MODEL_NAMES = {
 }
 """The project's models in the order of every table."""
 
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1 (AI)",
-    "f1_macro": "F1 (macro)",
-    "auc": "ROC-AUC",
-    "average_precision": "Average precision",
-    "brier": "Brier score",
-    "ece": "Calibration error",
-    "brier_calibrated": "Brier score, calibrated",
-    "ece_calibrated": "Calibration error, calibrated",
-    "ece_by_chance": "Calibration error by chance",
-    "threshold_fpr5": "Threshold for 5 % false accusations",
-    "accused_fpr5": "Human-made accused there",
-    "caught_fpr5": "AI-generated caught there",
-    "accused": "Human-made accused",
-    "caught": "AI-generated caught",
-    "answered": "Share with a verdict",
-    "right": "Right among verdicts",
-    "right_without": "Right without the band",
-    "twin_above_its_photograph": "Twin ranked above its photograph",
+
+class Metric(NamedTuple):
+    """Where a metric is shown, and as what.
+
+    Attributes:
+        title: Its name for people.
+        in_table: Whether tables of models have a column for it.
+        on_card: Whether the page's card of the model lists it.
+    """
+
+    title: str
+    in_table: bool = False
+    on_card: bool = False
+
+
+METRICS = {
+    "accuracy": Metric("Accuracy", in_table=True, on_card=True),
+    "balanced_accuracy": Metric("Balanced accuracy", in_table=True, on_card=True),
+    "precision": Metric("Precision", in_table=True, on_card=True),
+    "recall": Metric("Recall", in_table=True, on_card=True),
+    "f1": Metric("F1 (AI)", in_table=True, on_card=True),
+    "f1_macro": Metric("F1 (macro)"),
+    "auc": Metric("ROC-AUC", in_table=True, on_card=True),
+    "average_precision": Metric("Average precision", in_table=True),
+    "brier": Metric("Brier score", on_card=True),
+    "ece": Metric("Calibration error", on_card=True),
+    "brier_calibrated": Metric("Brier score, calibrated"),
+    "ece_calibrated": Metric("Calibration error, calibrated"),
+    "ece_by_chance": Metric("Calibration error by chance"),
+    "threshold_fpr5": Metric("Threshold for 5 % false accusations"),
+    "accused_fpr5": Metric("Human-made accused there"),
+    "caught_fpr5": Metric("AI-generated caught there"),
+    "accused": Metric("Human-made accused"),
+    "caught": Metric("AI-generated caught"),
+    "answered": Metric("Share with a verdict"),
+    "right": Metric("Right among verdicts"),
+    "right_without": Metric("Right without the band"),
+    "twin_above_its_photograph": Metric("Twin ranked above its photograph"),
 }
+"""Every metric, in the order of every table."""
 
 ALL_CONTAINER = "all container facts"
 """The shortcut audit's row for a model on all container facts together."""
@@ -70,7 +86,7 @@ def model_name(model: str) -> str:
 
 def metric_name(metric: str) -> str:
     """Name of a metric for people."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ").capitalize()
 
 
 def fact_name(fact: str) -> str:

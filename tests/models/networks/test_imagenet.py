@@ -154,7 +154,7 @@ def test_a_failed_download_is_one_sentence_and_leaves_the_process_as_it_was(monk
     monkeypatch.setattr(vgg19, "VGG19", fail)
     with pytest.raises(UserError) as error:
         imagenet.load_vgg19(precision="mixed_bfloat16")
-    assert str(error.value) == "VGG19's weights could not be downloaded (Name or service not known)."
+    assert str(error.value) == "VGG19's weights cannot be had (Name or service not known)."
     assert seen == {"timeout": 15.0, "policy": "bfloat16"}
     assert socket.getdefaulttimeout() is None and keras.config.dtype_policy().name == "float32"
 

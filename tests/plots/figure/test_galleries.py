@@ -57,11 +57,11 @@ def test_a_picture_keeps_its_shape():
     assert box.width / box.height == pytest.approx(2, rel=0.01)
 
 
-def test_mistakes_are_sorted_by_confidence_and_counted():
+def test_mistakes_are_shown_by_class_in_their_order_and_counted():
     figure = mistakes(
-        [picture(n) for n in range(5)], [0, 0, 1, 0, 1], [0.7, 0.99, 0.3, 0.8, 0.01], (12, 1), shown=2
+        [picture(n) for n in range(5)], [0, 1, 0, 1, 0], [0.99, 0.01, 0.8, 0.3, 0.7], (12, 1), shown=2
     )
-    assert shown(figure) == [1, 3, 4, 2]
+    assert shown(figure) == [0, 2, 1, 3]
     assert figure.get_suptitle() == "The most confident of 12 false alarms and 1 miss"
     written = texts(figure)
     assert [text for text in written if text.startswith("P(AI)")] == [

@@ -18,6 +18,7 @@ from scipy import stats
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from src.utils.analysis.content.explained import by_confidence
 from src.utils.analysis.content.labels import adjust
 from src.utils.analysis.content.properties import PROPERTY_NAMES
 from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, bootstrap
@@ -87,10 +88,7 @@ def varying_properties(table: pd.DataFrame) -> list[str]:
 def worst_errors(table: pd.DataFrame, label: int, most: int = 8) -> pd.DataFrame:
     """The mistakes on one class that the model was surest of, one a group, the surest first."""
     wrong = table[table["error"] & (table["label"] == label)]
-    sure = (wrong["probability_ai"] - 0.5).abs()
-    return (
-        wrong.loc[sure.sort_values(ascending=False, kind="stable").index].drop_duplicates("group").head(most)
-    )
+    return by_confidence(wrong).drop_duplicates("group").head(most)
 
 
 def effect_table(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:

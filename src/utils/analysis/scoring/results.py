@@ -10,12 +10,12 @@ import pandas as pd
 
 from src.utils.estimate import read_estimates
 from src.utils.files import read_json, write_json
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+from src.utils.names import METRICS, MODEL_NAMES, interval_text, metric_name, model_name
 from src.utils.settings import UserError
 
 SCHEMA = 1
 HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
-TABLE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "average_precision")
+TABLE_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_table)
 
 
 def metrics_path(reports_dir: Path) -> Path:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,7 +22,8 @@ from PIL import Image
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
-from src.utils.models.networks.efficientnet_lite0 import WEIGHTS_FILE, load_efficientnet_lite0, scale_input
+from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0, scale_input
+from src.utils.models.networks.weights import downloading, first_or_other, lite0_weights
 from src.utils.models.training.precision import choose_precision
 from src.utils.settings import Settings, UserError
 
@@ -40,7 +39,6 @@ SHORT_SIDE = 256
 
 BATCH = 32
 
-_STALL_SECONDS = 15.0
 _CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
 _VGG19_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels.h5"
 
@@ -168,12 +166,12 @@ def load_labeller(settings: Settings, name: str = "auto") -> Labeller:
         return _load_lite0(settings)
     if name != "auto":
         raise UserError(f"There is no labeller {name}: use auto, {' or '.join(LABELLERS)}.")
-    if settings.smoke and not _vgg19_is_here():
-        return _load_lite0(settings, "A smoke run does not download VGG19.")
-    try:
-        return load_vgg19(precision=settings.precision)
-    except UserError as error:
-        return _load_lite0(settings, str(error))
+    smoke = settings.smoke and not _vgg19_is_here()
+    return first_or_other(
+        lambda: load_vgg19(precision=settings.precision),
+        lambda why: _load_lite0(settings, why),
+        "A smoke run does not download VGG19." if smoke else "",
+    )
 
 
 def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Labeller:
@@ -191,11 +189,8 @@ def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Lab
 
     policy = choose_precision(precision).policy
     computes_in = "bfloat16" if policy == "mixed_bfloat16" else "float32"
-    with _dtype_policy(computes_in), _impatient_sockets():
-        try:
-            model = vgg19.VGG19(weights=weights, classifier_activation=None)
-        except Exception as error:  # Keras raises a bare Exception when a download fails
-            raise UserError(f"VGG19's weights could not be downloaded ({_short(error)}).") from error
+    with _dtype_policy(computes_in), downloading("VGG19"):
+        model = vgg19.VGG19(weights=weights, classifier_activation=None)
     # Confidences need more digits than bfloat16 has.
     model.layers[-1].dtype_policy = keras.DTypePolicy("float32")
     source = "Keras's ImageNet weights" if weights else "random weights"
@@ -203,9 +198,7 @@ def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Lab
 
 
 def _load_lite0(settings: Settings, note: str = "") -> Labeller:
-    from src.utils.data.sources.sample import sample_package_file
-
-    return load_lite0_labeller(sample_package_file(settings, WEIGHTS_FILE), note)
+    return load_lite0_labeller(lite0_weights(settings), note)
 
 
 def load_lite0_labeller(weights_file: Path, note: str = "") -> Labeller:
@@ -250,19 +243,3 @@ def _dtype_policy(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-@contextlib.contextmanager
-def _impatient_sockets() -> Iterator[None]:
-    """Let a download that nobody answers fail in seconds: Keras's own waits for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALL_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _short(error: Exception) -> str:
-    """The last part of Keras's message, without the address and the error's number."""
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error).rsplit(" -- ", 1)[-1]).rstrip(".")
