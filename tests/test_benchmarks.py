@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks import run as benchmark
 from benchmarks import server
-from benchmarks.run import Task, as_table, collect_pictures, make_picture, measure
+from benchmarks.run import as_table, collect_pictures, make_picture
+from benchmarks.timing import Task, measure
 from src.utils.settings import Settings
 
 

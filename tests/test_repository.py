@@ -10,7 +10,8 @@ import tomllib
 import pytest
 import yaml
 
-from src.utils.pipeline.stages import imported_modules, load_stages, notebook_cells
+from src.utils.code import imported_modules
+from src.utils.pipeline.stages import load_stages, notebook_cells
 from src.utils.settings import PROJECT_ROOT
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

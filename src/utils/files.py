@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,17 +49,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, all or nothing.
+    """Write `value` as indented JSON, all or nothing; of a dataclass its fields.
 
     Raises:
         ValueError: A number is NaN or infinite, which JSON does not have; use None.
     """
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=asdict)
+    write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, objects: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        objects: What to make of each JSON object, such as `estimate.read_estimates`; a dictionary by default.
+    """
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=objects)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

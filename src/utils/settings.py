@@ -21,6 +21,7 @@ CLASS_NAMES = ("Human-made", "AI-generated")
 
 PROFILES = ("full", "smoke")
 SPLIT_METHODS = ("group", "random")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 SPLITS = ("train", "validation", "test", "unseen")
 
 IMAGE_SIZE = 255
@@ -52,6 +53,8 @@ class Settings:
         epochs: Training epochs of the deck's network.
         seeds: How many seeds the deck's network is trained with, counted up from `seed`.
         split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
+        precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
+        encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
         data_dir: The user's own images, for `folder`.
         root: The project's folder; raw data lies below it in every profile.
         source_reason: Why this source was chosen, in one sentence.
@@ -63,13 +66,15 @@ class Settings:
     epochs: int = 10
     seeds: int = 1
     split_method: str = "group"
+    precision: str = "auto"
+    encoder: str = "auto"
     data_dir: Path | None = None
     root: Path = PROJECT_ROOT
     source_reason: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
-        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS and SPLIT.
+        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset. A relative
@@ -109,6 +114,8 @@ class Settings:
             epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
             seeds=whole("SEEDS", DATASETS[source].seeds if profile == "full" else 1, 1),
             split_method=choice("SPLIT", "group", SPLIT_METHODS),
+            precision=choice("PRECISION", "auto", PRECISIONS),
+            encoder=env.get("ENCODER") or "auto",
             data_dir=data_dir,
             root=root,
             source_reason=reason,

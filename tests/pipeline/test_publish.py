@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.utils.estimate import Estimate
 from src.utils.pipeline.publish import (
     SHOWING,
     clean_outputs,
@@ -14,7 +15,7 @@ from src.utils.pipeline.publish import (
 )
 from src.utils.settings import PROJECT_ROOT
 
-METRIC = {"value": 0.641, "low": 0.552, "high": 0.72}
+METRIC = Estimate(0.641, 0.552, 0.72)
 RESULTS = {
     "source": "sample",
     "split": "group",

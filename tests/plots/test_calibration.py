@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PathCollection
 
+from src.utils.estimate import Estimate
 from src.utils.plots.calibration import accusation_plot, reliability_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
-ENTRY = {"value": 0.21, "low": 0.1, "high": 0.3}
-SMALLER = {"value": 0.04, "low": None, "high": None}
+ENTRY = Estimate(0.21, 0.1, 0.3)
+SMALLER = Estimate(0.04)
 
 
 def bins(probability, ai):

@@ -2,10 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.utils.estimate import Estimate
 from src.utils.plots.evaluation import confusion_plot, metric_forest, probability_plot, roc_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
-INTERVAL = {"value": 0.71, "low": 0.62, "high": 0.79}
+INTERVAL = Estimate(0.71, 0.62, 0.79)
 
 
 def test_the_confusion_matrix_shows_counts_and_shares():

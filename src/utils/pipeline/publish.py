@@ -20,6 +20,7 @@ from typing import Any
 from PIL import Image
 
 from src.utils.datasets import DATASETS
+from src.utils.estimate import read_estimates
 from src.utils.files import atomic_path, read_json, write_text
 from src.utils.names import interval_text, metric_name, model_name
 from src.utils.pipeline.stages import load_stages, why_stale
@@ -156,7 +157,8 @@ below docs/ that they are made from and what makes them."""
 def read_facts(docs: Path) -> dict[str, dict[str, Any]]:
     """The promoted reports that are there, by name: what blocks are made from."""
     names = {source for source, _ in BLOCKS.values()}
-    return {name: read_json(docs / f"{name}.json") for name in names if (docs / f"{name}.json").is_file()}
+    files = {name: docs / f"{name}.json" for name in names}
+    return {name: read_json(file, read_estimates) for name, file in files.items() if file.is_file()}
 
 
 def fill_blocks(text: str, facts: dict[str, dict[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from src.utils.analysis.checks.unseen import (
     shares_called_ai,
 )
 from src.utils.analysis.scoring.parts import part_of
+from src.utils.estimate import Estimate
 
 
 def make_unseen(groups=6, per_group=2):
@@ -145,7 +146,7 @@ def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
     probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
     probability[pictures.index[pictures["origin"] == "Pixel theme"]] = 0.95
     makers = maker_table(pictures, probability)
-    unseen, test = {"value": 0.55, "low": None, "high": None}, {"value": 0.8, "low": 0.7, "high": 0.9}
+    unseen, test = Estimate(0.55), Estimate(0.8, 0.7, 0.9)
     said = honest_paragraph("Improved model", test, unseen, makers, demonstration=True)
     assert "0.55 (interval not estimable)" in said
     assert "0.80 [0.70, 0.90]" in said

@@ -31,9 +31,9 @@ def test_a_split_is_scored_on_its_own_rows_and_every_group_counts_the_same():
     probability = np.array([0.1, 0.9, 0.1, 0.9, 0.9, 0.9, 0.5, 0.5])
     entry = evaluate_split(images(), {"m": Scores(probability, 2.0)}, "test", seed=1)["m"]
     assert entry["confusion_matrix"] == [[2, 1], [0, 3]]
-    assert entry["accuracy"]["value"] == pytest.approx(0.875)  # group a is half right and one of four
+    assert entry["accuracy"].value == pytest.approx(0.875)  # group a is half right and one of four
     assert entry["seconds"] == 2.0
-    assert entry["auc"]["low"] is None
+    assert entry["auc"].low is None
     assert evaluate_split(images(), {"m": Scores(probability, 2.0)}, "unseen", seed=1) == {}
 
 

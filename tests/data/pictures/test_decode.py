@@ -541,9 +541,9 @@ def test_importing_needs_neither_tensorflow_nor_pandas():
     assert done.stdout.strip() == "set()"
 
 
-def test_the_version_guards_the_pixels():
-    """Known pixels of losslessly stored pictures; if this changes on purpose, raise DECODER_VERSION."""
+def test_known_pixels_come_out_as_ever():
+    """Whoever changes this on purpose changes what every trained model is fed."""
     ramp = np.arange(60 * 40 * 3, dtype=np.uint32).reshape(40, 60, 3) % 251
     pixels = read_pixels(encode(Image.fromarray(ramp.astype(np.uint8)), "PNG"), 16)
     digest = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
-    assert (decode.DECODER_VERSION, digest) == (1, "e86d9f0b9ab7c4e5")
+    assert digest == "e86d9f0b9ab7c4e5"

@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures
-from src.utils.analysis.stats.bootstrap import RESAMPLES, as_entry, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
 from src.utils.data.pictures.augment import PERTURBATIONS, perturb
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.names import interval_text, model_name
+from src.utils.names import model_name
 
 Step = tuple[str, float]
 """A kind of `PERTURBATIONS` and its level."""
 
 AS_THEY_ARE: Step = (AS_IT_IS, 0.0)
-
-_ENDS = {"value": "", "low": "_low", "high": "_high"}
 
 METRICS = ("auc", "balanced_accuracy", "accused", "caught")
 """What is measured at each level; `accused` and `caught` are the shares of each class called AI."""
@@ -137,12 +136,11 @@ def robustness_table(
             return now | {"auc_drop": first(row_weight)["auc"] - now["auc"]}
 
         entries = bootstrap(with_drop, pictures["group"], label, weight, resamples, seed)
-        numbers = {
-            f"{name}{end}": entry[part] for name, entry in entries.items() for part, end in _ENDS.items()
-        }
-        rows.append({"kind": kind, "level": level} | numbers)
-    table = pd.DataFrame(rows)
-    return table.astype({name: float for name in table if name != "kind"})
+        row = {"kind": kind, "level": float(level)}
+        for name, estimate in entries.items():
+            row |= estimate.columns(name)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -164,14 +162,13 @@ def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for model, table in tables.items():
         for kind, steps in curves(table):
             worst = steps.iloc[1:].sort_values("auc_drop", ascending=False, kind="stable").iloc[0]
-            drop = {part: worst[f"auc_drop{end}"] for part, end in _ENDS.items()}
             rows.append(
                 {
                     "model": model_name(model),
                     "damage": f"{PERTURBATIONS[kind].axis} = {worst['level']:g}",
                     "as they are": round(steps["auc"].iloc[0], 2),
                     "ROC-AUC": round(worst["auc"], 2),
-                    "loss": interval_text(as_entry(*drop.values())),
+                    "loss": Estimate.from_row(worst, "auc_drop").text(),
                     "drop": worst["auc_drop"],
                 }
             )

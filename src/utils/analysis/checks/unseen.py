@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from src.utils.analysis.checks.probes import Fold, fit_probe, grouped_folds, pro
 from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
+from src.utils.estimate import Estimate
 from src.utils.models.encoder.runtime import Head
-from src.utils.names import as_it_is, interval_text, percent
+from src.utils.names import as_it_is, percent
 from src.utils.settings import CLASS_NAMES
 
 LEAST_GROUPS = 5
@@ -89,8 +90,8 @@ def maker_table(
                 "groups": groups.nunique(),
                 "pictures": int(mine.sum()),
                 "median": float(np.median(probability[mine])),
-                **_columns("called_ai", called),
-                **_columns("auc", auc),
+                **called.columns("called_ai"),
+                **auc.columns("auc"),
             }
         )
     order = {"by": ["label", "groups", "maker"], "ascending": [False, False, True], "ignore_index": True}
@@ -122,9 +123,9 @@ def readable_makers(table: pd.DataFrame) -> pd.DataFrame:
             "made by": table["maker"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "called AI": [interval_text(_entry(row, "called_ai")) for row in table.to_dict("records")],
+            "called AI": [Estimate.from_row(row, "called_ai").text() for row in table.to_dict("records")],
             "AUC against the other class": [
-                interval_text(_entry(row, "auc")) for row in table.to_dict("records")
+                Estimate.from_row(row, "auc").text() for row in table.to_dict("records")
             ],
         }
     )
@@ -181,7 +182,7 @@ def leave_one_out(
         counts = {"maker": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
         entries = _compare([ranked[one] for one in members], label, group, weight, resamples, seed)
         for part, entry in entries.items():
-            counts |= _columns(part, entry)
+            counts |= entry.columns(part)
         rows.append(counts)
     table = pd.DataFrame(rows, columns=list(HOLDOUT_COLUMNS))
     together = table["maker"] == ALL_IN_TURN
@@ -197,17 +198,17 @@ def readable_holdout(table: pd.DataFrame, maker: str = "left out") -> pd.DataFra
             maker: table["maker"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "AUC, others of it in training": [interval_text(_entry(row, "met")) for row in rows],
-            "AUC, none of it in training": [interval_text(_entry(row, "left_out")) for row in rows],
-            "difference": [interval_text(_entry(row, "drop")) for row in rows],
+            "AUC, others of it in training": [Estimate.from_row(row, "met").text() for row in rows],
+            "AUC, none of it in training": [Estimate.from_row(row, "left_out").text() for row in rows],
+            "difference": [Estimate.from_row(row, "drop").text() for row in rows],
         }
     )
 
 
 def honest_paragraph(
     model: str,
-    test: Mapping[str, float | None],
-    unseen: Mapping[str, float | None],
+    test: Estimate,
+    unseen: Estimate,
     makers: pd.DataFrame,
     demonstration: bool,
 ) -> str:
@@ -215,7 +216,7 @@ def honest_paragraph(
 
     Args:
         model: Name of the model for people.
-        test: Its AUC on the test, `{"value", "low", "high"}`.
+        test: Its AUC on the test.
         unseen: Its AUC on the unseen set.
         makers: From `maker_table`.
         demonstration: Whether the data is the small sample.
@@ -229,8 +230,8 @@ def honest_paragraph(
         )
     generators, sources = makers[makers["label"] == 1], makers[makers["label"] == 0]
     sentences = [
-        f"On makers that training never met, {model} ranks with an AUC of {interval_text(unseen)}; "
-        f"on the test, whose makers it knows, with {interval_text(test)}."
+        f"On makers that training never met, {model} ranks with an AUC of {unseen.text()}; "
+        f"on the test, whose makers it knows, with {test.text()}."
     ]
     for share, said in ((0, "human-made"), (1, "AI-generated")):
         if (makers["called_ai"] == share).all():
@@ -255,7 +256,7 @@ def honest_paragraph(
             f"{len(few)} of the {len(makers)} rows rest on fewer than {MIN_GROUPS} originals: "
             "they are anecdotes, and another handful of pictures could turn them around."
         )
-    if unseen["value"] is not None and unseen["low"] is None:
+    if unseen.value is not None and unseen.low is None:
         sentences.append("There are too few originals for an interval of the whole, too.")
     if demonstration:
         sentences.append("None of this says how the model would do on pictures that somebody meets tomorrow.")
@@ -299,7 +300,7 @@ def _compare(
     weight: NDArray,
     resamples: int,
     seed: int,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """AUCs by both probes with their difference: means over folds, then over makers."""
     involved = np.unique(np.concatenate([rows for parts in ranked for rows, _, _ in parts]))
 
@@ -325,7 +326,7 @@ def _mean_of_defined(values: Sequence[float]) -> float:
 
 def _called_ai(
     called: NDArray[np.bool_], group: ArrayLike, weight: NDArray, resamples: int, seed: int
-) -> dict[str, float | None]:
+) -> Estimate:
     def share(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {"share": float(row_weight @ called / row_weight.sum())}
 
@@ -334,7 +335,7 @@ def _called_ai(
 
 def _auc(
     pictures: pd.DataFrame, probability: NDArray, weight: NDArray, resamples: int, seed: int
-) -> dict[str, float | None]:
+) -> Estimate:
     ranking = ranking_statistic(pictures["label"], probability)
     entries = bootstrap(
         lambda row_weight: {"auc": ranking(row_weight)["auc"]},
@@ -345,15 +346,3 @@ def _auc(
         seed,
     )
     return entries["auc"]
-
-
-def _columns(name: str, entry: Mapping[str, float | None]) -> dict[str, float]:
-    """An entry as three columns of a table."""
-    parts = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
-    return {column: np.nan if entry[part] is None else entry[part] for column, part in parts.items()}
-
-
-def _entry(row: Mapping[str, float], name: str) -> dict[str, float | None]:
-    """Three columns of a table as an entry."""
-    parts = {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
-    return {part: None if np.isnan(value) else value for part, value in parts.items()}

@@ -1,4 +1,4 @@
-"""Which answers to explain, and what to write below them."""
+"""Which answers to show, the most confident first, and what to write below them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from numpy.typing import ArrayLike
 
 from src.utils.analysis.stats.metrics import THRESHOLD
 from src.utils.names import percent
+
+
+def by_confidence(answers: pd.DataFrame) -> pd.DataFrame:
+    """Sort answers: the most confident first, one of each original (of a class) before a second.
+
+    Args:
+        answers: With `label`, `group` and `probability_ai`.
+    """
+    confidence = (answers["probability_ai"] - 0.5).abs().sort_values(ascending=False, kind="stable")
+    answers = answers.loc[confidence.index]
+    nth = answers.groupby(["label", "group"]).cumcount()
+    return answers.loc[nth.sort_values(kind="stable").index]
 
 
 def choose_answers(images: pd.DataFrame, probability: ArrayLike, right: bool, count: int = 6) -> pd.DataFrame:
@@ -24,8 +36,7 @@ def choose_answers(images: pd.DataFrame, probability: ArrayLike, right: bool, co
     """
     rows = images.assign(probability_ai=np.asarray(probability, dtype=float))
     answered = rows[((rows["probability_ai"] >= THRESHOLD) == (rows["label"] == 1)) == right]
-    by_confidence = (answered["probability_ai"] - THRESHOLD).abs().sort_values(ascending=False, kind="stable")
-    confident = answered.loc[by_confidence.index].drop_duplicates(["label", "group"])
+    confident = by_confidence(answered).drop_duplicates(["label", "group"])
     turn = confident.groupby("label").cumcount()
     chosen = confident.loc[turn.sort_values(kind="stable").index].head(count)
     return chosen.sort_values("label", kind="stable", ignore_index=True)

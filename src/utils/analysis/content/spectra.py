@@ -170,9 +170,8 @@ def ring_curves(
     entries = bootstrap(levels, pictures["group"], label, weight, resamples, seed)
     table = {"frequency": np.arange(rings.shape[1]) / (2 * rings.shape[1])}
     for name in ("human", "ai", "difference"):
-        for end, part in (("", "value"), ("_low", "low"), ("_high", "high")):
-            values = [entries[f"{name} {ring}"][part] for ring in range(rings.shape[1])]
-            table[f"{name}{end}"] = np.array(values, dtype=float)
+        columns = pd.DataFrame(entries[f"{name} {ring}"].columns(name) for ring in range(rings.shape[1]))
+        table |= columns.to_dict("series")
     return pd.DataFrame(table)
 
 

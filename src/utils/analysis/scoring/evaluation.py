@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from src.utils.analysis.content.explained import by_confidence
 from src.utils.analysis.scoring.baselines import always_ai, metadata_only
 from src.utils.analysis.stats.metrics import THRESHOLD, evaluate, roc_band
 from src.utils.data.pictures.pixel_cache import PixelCache
@@ -122,8 +123,4 @@ def wrong_answers(
     """
     rows = images.assign(probability_ai=probability)[(images["split"] == split).to_numpy()]
     wrong = rows[(rows["probability_ai"] >= threshold) != (rows["label"] == 1)]
-    confident = wrong.loc[
-        (wrong["probability_ai"] - 0.5).abs().sort_values(ascending=False, kind="stable").index
-    ]
-    nth = confident.groupby("group").cumcount()
-    return confident.loc[nth.sort_values(kind="stable").index]
+    return by_confidence(wrong)

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from src.utils.estimate import read_estimates
 from src.utils.files import read_json, write_json
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+from src.utils.names import METRICS, MODEL_NAMES, interval_text, metric_name, model_name
 from src.utils.settings import UserError
 
 SCHEMA = 1
 HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
-TABLE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "average_precision")
+TABLE_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_table)
 
 
 def metrics_path(reports_dir: Path) -> Path:
@@ -113,12 +114,11 @@ def metric_intervals(
     """One metric of every model as numbers: `model`, `name`, `value`, `low`, `high`; NaN where unknown."""
     columns = ["model", "name", "value", "low", "high"]
     rows = [
-        {"model": model, "name": model_name(model)} | dict(entry[metric])
+        {"model": model, "name": model_name(model)} | entry[metric].columns("value", "low", "high")
         for model, entry in metrics.get(section, {}).items()
         if metric in entry
     ]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"value": float, "low": float, "high": float})
+    return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns[2:]})
 
 
 def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = read_json(path)
+        value = read_json(path, read_estimates)
         if not isinstance(value, dict):
             raise ValueError("not an object")
     except ValueError as error:

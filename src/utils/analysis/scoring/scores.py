@@ -7,7 +7,6 @@ afterwards. Pictures go through the one predictor, a batch at a time, however ma
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -19,9 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy.special import expit
 
-from src.utils.analysis.scoring.content_store import compute_once
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
+from src.utils.data.remembered import compute_once
 from src.utils.files import hash_bytes, hash_file
 from src.utils.models.bundle.bundle import FACTS_FILE, HISTORY_FILE, Bundle
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
@@ -38,14 +38,6 @@ SURE = 1e-15
 
 Change = Callable[[Image.Image, int], Image.Image]
 """A picture and a seed that follows from its content → another picture."""
-
-_CODE = (
-    "src.utils.data.pictures.decode",
-    "src.utils.data.pictures.formats",
-    "src.utils.data.pictures.augment",
-    "src.utils.models.bundle.predictor",
-)
-"""Modules whose change may change a score."""
 
 
 def trained_models(models_dir: Path) -> list[str]:
@@ -88,15 +80,17 @@ def score_pictures(
             return plain.read(path)
         return plain.read(change(open_image(path), content_seed(contents[position])))
 
-    def compute(positions: list[int]) -> Iterator[dict[str, float]]:
+    def compute(positions: list[int]) -> Iterator[float]:
         pixels = map_ahead(read, positions, ahead=2 * BATCH_SIZE)
         while batch := list(islice(pixels, BATCH_SIZE)):
             for value in log_odds(plain.predict_pixels(np.stack(batch))):
-                yield {"log_odds": value}
+                yield float(value)
 
-    path = memory / model_key(predictor.bundle) / f"{name}.csv"
-    table = compute_once(path, contents, compute, f"{predictor.bundle.name}: {name}", progress)
-    return table["log_odds"].to_numpy(np.float64) if len(table) else np.empty(0)
+    path = memory / predictor.bundle.name / f"{name}.sqlite"
+    task = f"{predictor.bundle.name}: {name}"
+    version = model_key(predictor.bundle, change)
+    scores = compute_once(path, version, contents, compute, task, progress)
+    return np.fromiter(scores, np.float64, len(contents))
 
 
 def score_as_they_are(
@@ -127,17 +121,17 @@ def score_as_they_are(
     return np.asarray(runtime.head.log_odds(encoded), dtype=float)
 
 
-def model_key(bundle: Bundle) -> str:
-    """A name for a model's remembered scores: other files, settings or code give another one.
+def model_key(bundle: Bundle, change: Change | None = None) -> str:
+    """What a model's remembered scores belong to: other files, settings or code give another key.
 
     What is measured after training (temperature, thresholds, metrics) is no part of it.
     """
     measured = (FACTS_FILE, HISTORY_FILE, CALIBRATION_FILE)
     files = [path for path in sorted(bundle.folder.iterdir()) if path.is_file() and path.name not in measured]
-    code = [hash_file(Path(importlib.util.find_spec(module).origin)) for module in _CODE]
+    code = code_digest(__name__, *([change.__module__] if change else []))
     facts = [bundle.input_size, bundle.resize, bundle.output]
     key = json.dumps([[(path.name, hash_file(path)) for path in files], code, facts])
-    return f"{bundle.name}-{hash_bytes(key.encode())[:12]}"
+    return hash_bytes(key.encode())
 
 
 def content_seed(content: str) -> int:

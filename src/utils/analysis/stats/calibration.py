@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from src.utils.analysis.scoring.scores import at_temperature
-from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, exact_bound, sort_groups
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import calibration_bins, threshold_for_fpr
+from src.utils.estimate import Estimate
 
 BINS = 10
 TEMPERATURES = (0.05, 20.0)
@@ -58,14 +59,14 @@ def calibration_scores(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """Brier score and expected calibration error, each with its interval.
 
     Resampling adds chance to the gaps between said and true, so on few groups the interval of the calibration
     error lies high, and may lie above the value; see `ece_by_chance`.
 
     Returns:
-        `brier` and `ece` as `{"value", "low", "high"}`, the same numbers as `metrics.brier` and
+        `brier` and `ece` as an `Estimate`, the same numbers as `metrics.brier` and
         `metrics.ece`.
     """
     statistic = calibration_statistic(label, probability)
@@ -152,7 +153,7 @@ def reliability_table(
 
     entries = bootstrap(share_of_ai, group, label, weight, resamples, seed)
     for column, name in (("ai_low", "low"), ("ai_high", "high")):
-        table[column] = np.array([entries[str(one)][name] for one in numbers], dtype=float)
+        table[column] = np.array([getattr(entries[str(one)], name) for one in numbers], dtype=float)
     table["groups"] = [len(np.unique(group[member == one])) for one in numbers]
     return table
 
@@ -165,12 +166,12 @@ def operating_point(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """What a threshold does to pictures that had no part in choosing it.
 
     Returns:
         `accused`, the share of human-made pictures called AI, and `caught`, the share of AI-generated ones
-        called AI, each as `{"value", "low", "high"}`.
+        called AI, each as an `Estimate`.
     """
     label = np.asarray(label, dtype=int)
     called = np.asarray(probability, dtype=float) >= threshold
@@ -240,11 +241,11 @@ def band_effect(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """What the band does to pictures that had no part in choosing it.
 
     Returns:
-        As `{"value", "low", "high"}`: `answered`, the share of pictures that get a plain verdict; `right`,
+        As estimates: `answered`, the share of pictures that get a plain verdict; `right`,
         how many of those verdicts are true; `right_without`, how many would be if every picture got one.
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
@@ -306,11 +307,11 @@ def measure_calibration(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """Measure what was chosen on pictures that had no part in it.
 
     Returns:
-        For `metrics.json`, each as `{"value", "low", "high"}`: `brier` and `ece` before, `brier_calibrated`
+        For `metrics.json`, each as an `Estimate`: `brier` and `ece` before, `brier_calibrated`
         and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
         `accused_fpr5` and `caught_fpr5`; what the band does, `answered`, `right` and `right_without`.
     """
@@ -329,14 +330,9 @@ def measure_calibration(
     }
 
 
-def _never_certain(
-    entry: dict[str, float | None], group: ArrayLike, label: ArrayLike
-) -> dict[str, float | None]:
+def _never_certain(entry: Estimate, group: ArrayLike, label: ArrayLike) -> Estimate:
     """Widen the interval of a share that was 0 or 1 in every resample, as `metrics.evaluate` does."""
-    if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
-        return entry
-    bound = exact_bound(sort_groups(group, label).smallest)
-    return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
+    return never_certain(entry, sort_groups(group, label).smallest)
 
 
 def _bin_number(probability: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
@@ -349,6 +345,6 @@ def _share(hit: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
     return float(weight @ hit / weight.sum()) if weight.sum() > 0 else np.nan
 
 
-def _known(value: float) -> dict[str, float | None]:
+def _known(value: float) -> Estimate:
     """A number that is no estimate and so has no interval."""
-    return {"value": value, "low": None, "high": None}
+    return Estimate(value)

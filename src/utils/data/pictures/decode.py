@@ -19,9 +19,6 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugi
 from src.utils.data.pictures.formats import FORMATS, OTHER_KINDS, list_formats
 from src.utils.settings import IMAGE_SIZE, UserError
 
-DECODER_VERSION = 1
-"""Raised whenever some picture would come out with other pixels, so that what was cached is read again."""
-
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded, width times height, unless the caller asks for another limit."""
 

@@ -24,8 +24,9 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, open_image
+from src.utils.data.pictures.decode import open_image
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.datasets import DATASETS
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
@@ -52,7 +53,7 @@ PIP_FAILURES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a file becomes pictures; a change of any value makes the sample anew.
+    """How a file becomes pictures; a change of any value, or of the code, makes the sample anew.
 
     Attributes:
         pictures_per_group: Pictures made of each group, shared out over its files.
@@ -60,8 +61,6 @@ class Recipe:
         size: Side of the finished square, in pixels.
         webp_quality: Of the compression every thumbnail gets: the coarsest the generated stills had had.
         jpeg_quality: Of the finished file.
-        version: Raised when the code below changes what comes out.
-        decoder: Version of the decoder the pixels come from.
     """
 
     pictures_per_group: int = 5
@@ -69,8 +68,6 @@ class Recipe:
     size: int = 288
     webp_quality: int = 65
     jpeg_quality: int = 90
-    version: int = 1
-    decoder: int = DECODER_VERSION
 
 
 RECIPE = Recipe()
@@ -92,6 +89,7 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
     """
     sources = read_sources(settings.root / SOURCES_FILE)
     fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(sources.to_csv().encode())}
+    fingerprint["code"] = code_digest(__name__)
     if _is_complete(settings.raw_dir, fingerprint):
         return
     sources = sources.assign(file=_find_files(settings, sources, progress))

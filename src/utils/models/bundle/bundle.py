@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.utils.data.pictures.decode import DECODER_VERSION
+from src.utils.code import module_digest
 from src.utils.files import read_json, sha256_file, write_json, write_text
 from src.utils.models.bundle.calibration import Calibration, read_calibration
 from src.utils.settings import CLASS_NAMES, Settings, UserError
@@ -270,6 +270,9 @@ def default_bundle_dir(settings: Settings) -> Path:
     return settings.models_dir / choose_default(settings.models_dir)
 
 
+_DECODER = "src.utils.data.pictures.decode"
+
+
 def library_versions() -> dict[str, Any]:
     """Versions of what a model's numbers depend on; null where a library is not installed."""
 
@@ -279,7 +282,7 @@ def library_versions() -> dict[str, Any]:
         except PackageNotFoundError:
             return None
 
-    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": DECODER_VERSION}
+    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": module_digest(_DECODER)}
 
 
 def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A frozen image encoder with a small linear head, on ONNX Runtime and NumPy alone: no TensorFlow.
 
 The encoder is a vision transformer in an ONNX file: CLIP's ViT-B/16 (Radford and others 2021, arXiv
-2103.00020) from the sample's package, or what `hub_encoders` makes of a KerasHub preset of CLIP, SigLIP or
+2103.00020) from the sample's package, or what `encoder.hub` makes of a KerasHub preset of CLIP, SigLIP or
 DINOv2, which says in the file's metadata how it is used (`Layout`). A linear head on its final embedding is
 UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's rendering is
 still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091). What the
@@ -40,9 +40,6 @@ HEAD_FILE = "head.npz"
 INPUT_SIZE = 224
 GRID = 14
 """The sample's encoder reads 224 px as 14 × 14 patches."""
-
-PREPROCESSING_VERSION = 1
-"""Raised whenever the same pixels would give the encoder other numbers."""
 
 CLASS_LAYERS = (8, 9, 10, 11, 12)
 PATCH_LAYER = 8
@@ -173,7 +170,7 @@ class Encoder:
         """Load the encoder so that it also gives its inner layers.
 
         Args:
-            path: An ONNX file from `hub_encoders.export_preset`, or one of CLIP's ViT-B/16 with the inputs
+            path: An ONNX file from `hub.export_preset`, or one of CLIP's ViT-B/16 with the inputs
                 and outputs of the sample's package.
             threads: Processors to use, 0 for all; by default what MODEL_THREADS says.
 
