@@ -33,7 +33,7 @@ def test_the_decks_ways_differ_as_the_deck_wrote_them(picture):
 
 @pytest.fixture
 def bright_bundle(tmp_path):
-    """A network that says (mean brightness of red − 0.5) × 4, in units of 255."""
+    """A network that says log-odds of 4 × (mean red / 255) − 2."""
     import keras
 
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
@@ -41,7 +41,7 @@ def bright_bundle(tmp_path):
     model = keras.Model(pixels, keras.layers.Dense(2)(mean))
     kernel = np.array([[0, 4 / 255], [0, 0], [0, 0]], np.float32)
     model.set_weights([kernel, np.array([0, -2], np.float32)])
-    return save_bundle(tmp_path / "bright", model, {"temperature": 2.0}).folder
+    return save_bundle(tmp_path / "bright", model, {}).folder
 
 
 def test_one_network_answers_for_each_file_read_in_each_way(bright_bundle, tmp_path):
@@ -51,10 +51,10 @@ def test_one_network_answers_for_each_file_read_in_each_way(bright_bundle, tmp_p
         files.append(tmp_path / name)
     answers = compare_read_paths(bright_bundle, files)
     assert answers.index.tolist() == ["dark.png", "light.png"] and list(answers) == list(READ_PATHS)
-    expected = [expit((4 * red / 255 - 2) / 2) for red in (51, 204)]
+    expected = [expit(4 * red / 255 - 2) for red in (51, 204)]
     for way in ("this project", "deck, training", "deck, URL cell"):
         np.testing.assert_allclose(answers[way], expected, atol=1e-5)
-    divided = [expit((4 * red / 255 / 255 - 2) / 2) for red in (51, 204)]
+    divided = [expit(4 * red / 255 / 255 - 2) for red in (51, 204)]
     np.testing.assert_allclose(answers["deck, web page"], divided, atol=1e-5)
 
 
