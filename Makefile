@@ -53,7 +53,7 @@ app: setup ## serve the web page on this machine
 	@$(PY) -m src.app
 
 publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
-	@$(PY) -m src.utils.publish_model $(MODEL)
+	@$(PY) -m src.utils.models.store.publish_model $(MODEL)
 
 benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
 	@$(PY) -m benchmarks.run
