@@ -25,9 +25,9 @@ from tqdm import tqdm
 from benchmarks import server
 from benchmarks.timing import Task, measure
 from src.utils.data.pictures.listing import is_image_name
+from src.utils.environment import quiet_start
 from src.utils.files import write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, PREFERRED
-from src.utils.quiet import quiet_start
 from src.utils.settings import PROJECT_ROOT, Settings
 
 LABELLED = 16

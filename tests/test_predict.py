@@ -15,11 +15,11 @@ from PIL import Image
 
 from src.utils import predict
 from src.utils.datasets import DEMONSTRATION
+from src.utils.environment import quiet_start
 from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.predict import main
-from src.utils.quiet import quiet_start
 from src.utils.settings import CLASS_NAMES
 from tests.models.tiny import build_tiny
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.utils.environment import quiet_start
 from src.utils.files import sha256_file
-from src.utils.quiet import quiet_start
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
 
 if TYPE_CHECKING:

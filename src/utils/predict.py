@@ -17,10 +17,10 @@ from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.web.fetch import fetch_image, is_url
 from src.utils.datasets import DEMONSTRATION
+from src.utils.environment import quiet_start
 from src.utils.files import atomic_path
 from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
-from src.utils.quiet import quiet_start
 from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2

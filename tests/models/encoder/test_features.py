@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from src.utils.data.pictures.decode import read_pixels
+from src.utils.data.pictures.decode import open_image, read_pixels, squash
 from src.utils.models.encoder import features as encoders
 from src.utils.models.encoder.best import EncoderModel
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures, stored_features
@@ -234,6 +234,29 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.
     done.clear()
     assert run().shape == (6, 3)
     assert done == [2]
+
+
+def test_lite0_gives_its_pooled_features_and_is_built_only_when_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    from src.utils.models.networks import efficientnet_lite0 as lite0
+
+    network, built = lite0.build_efficientnet_lite0(include_top=False), []
+    monkeypatch.setattr(
+        lite0, "load_efficientnet_lite0", lambda file, include_top: built.append(file) or network
+    )
+    images, store = make_images(tmp_path, 3), tmp_path / "store"
+    found = encoders.lite0_features(tmp_path / "w.pth", images, tmp_path, store, progress=False)
+    pixels = np.stack([squash(open_image(tmp_path / name), READ_SIZE) for name in images["file_name"]])
+    small = tf.image.resize(pixels, (224, 224), antialias=True)
+    expected = network(lite0.scale_input(small), training=False)
+    assert found.shape == (3, lite0.FEATURES) and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    again = encoders.lite0_features(tmp_path / "w.pth", images, tmp_path, store, progress=False)
+    np.testing.assert_array_equal(again, found)
+    assert built == [tmp_path / "w.pth"]
 
 
 @pytest.mark.parametrize("view", encoders.VIEWS)
