@@ -98,7 +98,7 @@ def find_encoder(settings: Settings, asked: str = AUTO) -> tuple[Encoder, str]:
         settings: Says which data, and where the sample's packages and what is made of presets lie.
         asked: The name of a KerasHub preset of CLIP, SigLIP or DINOv2; a folder with such a preset, relative
             to the project's; `sample` for the encoder of the sample's package; or `auto`: that one for the
-            sample and in a smoke run, otherwise the first preset of `hub_encoders.first_choices` that can be
+            sample and in a smoke run, otherwise the first preset of `hub.first_choices` that can be
             had, and that one again if none can.
 
     Returns:
