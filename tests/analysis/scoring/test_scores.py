@@ -21,9 +21,9 @@ from src.utils.data.pictures.decode import open_image, read_pixels, squash
 from src.utils.models.bundle.bundle import load_bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.encoder.packaged import LAYOUT
 from src.utils.models.encoder.runtime import (
     BLOCKS,
-    CLIP_LAYOUT,
     CORNERS,
     EMBEDDING,
     WHOLE,
@@ -157,7 +157,7 @@ class FakeEncoder:
     """Says of a picture how bright it is, in every block; counts how often it is asked."""
 
     sha256 = "0123456789abcdef"
-    layout = CLIP_LAYOUT
+    layout = LAYOUT
     widths: ClassVar = dict.fromkeys(BLOCKS, 1)
 
     def __init__(self):

@@ -15,7 +15,7 @@ from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.encoder.best import DESIGNS, fit_design, head_probability, save_best, twin_candidates
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures
-from src.utils.models.encoder.runtime import BLOCKS, ENCODER_FILE, GRID, HEAD_FILE
+from src.utils.models.encoder.runtime import BLOCKS, ENCODER_FILE, HEAD_FILE
 from src.utils.settings import Settings, UserError
 from tests.data.made_pictures import make_images
 from tests.models.tiny_encoder import load_tiny
@@ -91,7 +91,7 @@ def test_the_map_comes_with_the_answer(project) -> None:
     predictor = Predictor.load(bundle.folder)
     pixels = np.stack([predictor.read(settings.raw_dir / name) for name in images["file_name"][:2]])
     _, maps = predictor.explain(pixels)
-    assert maps.shape == (2, GRID, GRID)
+    assert maps.shape == (2, 14, 14)
     assert maps[1].mean() > maps[0].mean()  # the second is generated
 
 

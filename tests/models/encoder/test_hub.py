@@ -25,10 +25,11 @@ from src.utils.models.encoder.best import DESIGNS, EncoderModel, fit_design, hea
 from src.utils.models.encoder.choice import find_encoder
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures
 from src.utils.models.encoder.hub import LARGE, SMALL, export_preset, load_first, load_preset
+from src.utils.models.encoder.packaged import convert
 from src.utils.models.encoder.runtime import BLOCKS, CLASS_BLOCKS, EMBEDDING, PATCH_BLOCK, Encoder, Head
 from src.utils.settings import Settings, UserError
 from tests.data.made_pictures import make_images
-from tests.models.tiny_encoder import write_encoder
+from tests.models.tiny_encoder import write_packaged
 from tests.models.tiny_presets import GRID, PROJECTED, REGISTERS, SIZE, TAPPED, WIDTH, scaled, write_preset
 
 DESIGN = next(design for design in DESIGNS if design.name == "all blocks")
@@ -261,9 +262,10 @@ def test_the_choices_are_presets_of_their_families(name: str) -> None:
 
 @pytest.fixture
 def sample_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the encoder of the sample's packages."""
-    path = write_encoder(tmp_path / "packaged.onnx")
-    monkeypatch.setattr(choice, "sample_package_file", lambda settings, name: path)
+    """Stands for the encoder of the sample's packages, once it is made into one that can be loaded."""
+    path = tmp_path / "made.onnx"
+    convert(write_packaged(tmp_path / "packaged.onnx"), path)
+    monkeypatch.setattr(choice, "export_packaged", lambda settings: path)
     return path
 
 

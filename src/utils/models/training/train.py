@@ -232,6 +232,10 @@ def build_and_compile(build: BuildModel, recipe: Recipe, policy: str) -> keras.M
 class ResumeFile:
     """Where a training's state waits between epochs: one file, so that its parts always belong together.
 
+    Keras's BackupAndRestore, ModelCheckpoint and CSVLogger write four files in turn: after a kill between two
+    of them an epoch runs twice (20 steps instead of 16 in four epochs, and another network). Nor do they keep
+    the training's fingerprint, or the lowest loss so far.
+
     Attributes:
         path: An .npz file.
         key: Fingerprint of the training; the state of another one is not used.
