@@ -74,7 +74,7 @@ def test_class_folders_and_a_table_find_every_name(tmp_path, odd_pictures):
 
 def test_the_command_line_gives_every_name_back(odd_pictures, tmp_path, monkeypatch):
     class Model:
-        bundle = SimpleNamespace(facts={})
+        bundle = SimpleNamespace(facts={}, calibration={})
 
         @staticmethod
         def predict_files(names, load):
