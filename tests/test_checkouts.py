@@ -69,7 +69,8 @@ def packages_of(root):
 
 
 def call(clone, *command, folder="."):
-    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CONDA_PREFIX")}
+    left_out = ("PYTHONPATH", "CONDA_PREFIX", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # `make test` sets some
+    env = {name: value for name, value in os.environ.items() if name not in left_out}
     env |= {
         "DATA_SOURCE": "sample",
         "PROFILE": "",
