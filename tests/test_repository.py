@@ -96,6 +96,7 @@ ALLOWED = {
     "models": {"data", "models", "top"},
     "analysis": {"data", "models", "analysis", "top"},
     "plots": {"plots", "top"},
+    "story": {"story", "top"},
     "app": {"app", "data", "models", "analysis", "plots", "top"},
 }
 
