@@ -137,6 +137,20 @@ class Predictor:
         image = source if isinstance(source, Image.Image) else open_image(source)
         return READERS[self.bundle.resize](image, self.bundle.input_size)
 
+    def read_all(self, raw_dir: Path, file_names: Iterable[str]) -> np.ndarray:
+        """Read a few pictures: uint8 [n, size, size, 3].
+
+        Args:
+            raw_dir: What the names are relative to.
+            file_names: As in the manifest; may be none.
+
+        Raises:
+            ImageError: A picture cannot be read.
+        """
+        size = self.bundle.input_size
+        pixels = [self.read(raw_dir / name) for name in file_names]
+        return np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
+
     def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
         """Probability that each picture is AI-generated.
 
