@@ -140,6 +140,6 @@ def _by_source(folds: Sequence[Fold], values: NDArray[np.float64]) -> dict[str, 
     sums: dict[str, list[float]] = {}
     for fold, value in zip(folds, values, strict=True):
         if np.isfinite(value):
-            for name in {f"{fold.ai} (AI)", f"{fold.human} (human)"}:
+            for name in (f"{fold.ai} (AI)", f"{fold.human} (human)"):
                 sums.setdefault(name, []).append(value)
     return {name: float(np.mean(parts)) for name, parts in sums.items()}
