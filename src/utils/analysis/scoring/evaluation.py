@@ -37,12 +37,12 @@ class Scores(NamedTuple):
 
 
 def score_bundle(folder: Path, cache: PixelCache) -> Scores:
-    """Score every picture of a pixel cache with a saved model, reloaded from its bundle.
+    """Score every picture of a pixel cache with a saved model, reloaded from its bundle, at temperature 1.
 
     Raises:
         UserError: The bundle is missing or damaged.
     """
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder).uncalibrated()
     began = time.perf_counter()
     probability = predictor.predict_cached(cache, np.arange(len(cache)), progress=True)
     return Scores(probability, time.perf_counter() - began)

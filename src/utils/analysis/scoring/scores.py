@@ -6,7 +6,6 @@ afterwards. Pictures go through the one predictor, a batch at a time, however ma
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -107,7 +106,7 @@ def score_pictures(
     Raises:
         ImageError: A picture cannot be read.
     """
-    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, calibration=None))
+    plain = predictor.uncalibrated()
     files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
 
     def read(position: int) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ predictor is loaded, and is nothing but a function from pixels to the network's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,10 @@ class Predictor:
                     f"{folder} has {entry} {value!r}, which this version does not know: update it."
                 )
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
+
+    def uncalibrated(self) -> Predictor:
+        """The same model as it was trained: temperature 1, threshold 0.5, no band."""
+        return replace(self, bundle=replace(self.bundle, calibration=None))
 
     def read(self, source: Source) -> np.ndarray:
         """Read a picture as the network gets it.
