@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from src.utils.estimate import Estimate
 from src.utils.story.improvement import ONE_TASTE, combination_sentence, improvement
 
 ABLATION = pd.DataFrame(
@@ -23,10 +24,7 @@ ABLATION = pd.DataFrame(
 
 
 def metrics(best: float, probe: float) -> dict:
-    return {
-        name: {"auc": {"value": value, "low": None, "high": None}}
-        for name, value in (("best", best), ("linear_probe", probe))
-    }
+    return {name: {"auc": Estimate(value)} for name, value in (("best", best), ("linear_probe", probe))}
 
 
 def test_what_was_kept_stands_beside_the_plain_probe_with_its_worst_source() -> None:

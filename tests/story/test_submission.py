@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from src.utils.estimate import Estimate
 from src.utils.story.submission import submission, which_pictures
 
-SCORES = {
-    name: {"f1": {"value": value, "low": None, "high": None}}
-    for name, value in (("always_ai", 0.67), ("best", 0.9))
-}
+SCORES = {name: {"f1": Estimate(value)} for name, value in (("always_ai", 0.67), ("best", 0.9))}
 
 
 def test_the_stand_in_is_scored_beside_always_ai() -> None:

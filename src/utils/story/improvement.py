@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from src.utils.names import interval_text
+from src.utils.names import as_it_is, interval_text
 
 PARTNER = "all blocks"
 """The detector that those of another kind are averaged with."""
@@ -21,7 +21,7 @@ ONE_TASTE = (
 )
 
 Metrics = Mapping[str, Mapping[str, Any]]
-"""By model, its metrics, each as `{"value", "low", "high"}`."""
+"""By model, its metrics, an `Estimate` each."""
 
 
 def improvement(
@@ -55,7 +55,7 @@ def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str) -> str:
     best, probe = rows.loc[kept], rows.loc[plain]
     return (
         f"Kept: `{kept}`. On sources left out of training its AUC is {best['mean']:.2f} on average and "
-        f"{best['worst']:.2f} on the worst, {best['worst_source']}; the plain probe reaches "
+        f"{best['worst']:.2f} on the worst, {as_it_is(best['worst_source'])}; the plain probe reaches "
         f"{probe['mean']:.2f} and {probe['worst']:.2f}."
     )
 

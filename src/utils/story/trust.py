@@ -7,18 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from src.utils.names import interval_text, percent
-
-Entry = Mapping[str, float | None]
-"""A number with its interval, `{"value", "low", "high"}`, None where not defined or not estimable."""
+from src.utils.estimate import Estimate
+from src.utils.names import as_it_is, interval_text, percent
 
 
 def confidence(
     model: str,
     temperature: float,
-    measured: Mapping[str, Entry],
+    measured: Mapping[str, Estimate],
     loss: Mapping[str, Any],
-    split_effect: Entry,
+    split_effect: Estimate,
     luck: Mapping[str, Any],
 ) -> list[str]:
     """Say what a model's confidence is worth.
@@ -47,16 +45,16 @@ def confidence(
     ]
 
 
-def split_title(effect: Entry) -> str:
+def split_title(effect: Estimate) -> str:
     """What a random split adds, as the title of a figure."""
-    if effect["value"] is None:
+    if effect.value is None:
         return "What a random split adds cannot be measured on so few groups"
     return f"A random split adds {interval_text(effect, 3)} of ROC-AUC"
 
 
-def split_sentence(effect: Entry) -> str:
+def split_sentence(effect: Estimate) -> str:
     """What a random split would have added, or that there are too few groups to say."""
-    if effect["value"] is None:
+    if effect.value is None:
         return "There are too few groups here to measure what a random split adds."
     return f"A random split would have added {interval_text(effect, 3)} of ROC-AUC to the same model."
 
@@ -75,7 +73,7 @@ def luck_sentence(luck: Mapping[str, Any]) -> str:
 
 
 def unseen_sources(
-    model: str, test: Entry, unseen: Entry | None, sources: pd.DataFrame, demonstration: bool
+    model: str, test: Estimate, unseen: Estimate | None, sources: pd.DataFrame, demonstration: bool
 ) -> list[str]:
     """Say in plain words what a model's numbers on the unseen set are worth.
 
@@ -99,7 +97,7 @@ def unseen_sources(
         if few
         else "",
         "The unseen set as a whole has too few originals for an interval, too."
-        if unseen["value"] is not None and unseen["low"] is None
+        if unseen.value is not None and unseen.low is None
         else "",
         "None of this says how the model would do on pictures that somebody meets tomorrow."
         if demonstration
@@ -109,8 +107,8 @@ def unseen_sources(
 
 
 def price_of_the_new(
-    test: Mapping[str, Mapping[str, Entry]],
-    unseen: Mapping[str, Mapping[str, Entry]],
+    test: Mapping[str, Mapping[str, Estimate]],
+    unseen: Mapping[str, Mapping[str, Estimate]],
     families: pd.DataFrame,
     photo_sources: pd.DataFrame,
 ) -> list[str]:
@@ -183,9 +181,9 @@ def residual_sentence(rings: int, before: int | None, after: int | None) -> str:
 
 
 def _best_on_unseen(
-    test: Mapping[str, Mapping[str, Entry]], unseen: Mapping[str, Mapping[str, Entry]]
+    test: Mapping[str, Mapping[str, Estimate]], unseen: Mapping[str, Mapping[str, Estimate]]
 ) -> list[str]:
-    areas = {name: one["auc"]["value"] for name, one in unseen.items() if one["auc"]["value"] is not None}
+    areas = {name: one["auc"].value for name, one in unseen.items() if one["auc"].value is not None}
     if not areas:
         return []
     best = max(areas, key=areas.get)
@@ -213,14 +211,12 @@ def _extremes(sources: pd.DataFrame) -> list[str]:
 
 def _share_of(source: pd.Series) -> str:
     originals = f"{source['groups']} original{'' if source['groups'] == 1 else 's'}"
-    return (
-        f"{source['maker']}: {percent(source['called_ai'])} of {source['pictures']} pictures from {originals}"
-    )
+    return f"{as_it_is(source['maker'])}: {percent(source['called_ai'])} of {source['pictures']} pictures from {originals}"
 
 
-def _value(entry: Entry) -> str:
-    return "–" if entry["value"] is None else f"{entry['value']:.2f}"
+def _value(entry: Estimate) -> str:
+    return "–" if entry.value is None else f"{entry.value:.2f}"
 
 
-def _share(entry: Entry) -> str:
-    return "–" if entry["value"] is None else percent(entry["value"])
+def _share(entry: Estimate) -> str:
+    return "–" if entry.value is None else percent(entry.value)

@@ -101,7 +101,7 @@ def test_saved_models_are_measured_on_one_split(tmp_path, monkeypatch):
     bright_predictor(folder, input_size=255)
     monkeypatch.setattr(evaluation.Predictor, "load", lambda folder: bright_predictor(folder, input_size=255))
     measured = evaluate_bundles({"bright": folder}, table, "validation", settings)
-    assert measured["bright"]["auc"]["value"] == 1
+    assert measured["bright"]["auc"].value == 1
     assert sum(map(sum, measured["bright"]["confusion_matrix"])) == (table["split"] == "validation").sum()
 
 

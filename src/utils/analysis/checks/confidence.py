@@ -21,6 +21,7 @@ from src.utils.analysis.stats.calibration import (
     operating_point,
     reliability_table,
 )
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.names import model_name
@@ -55,7 +56,7 @@ def measure_all(log_odds: LogOdds, chosen: Choices, test: Part, seed: int) -> di
 
 def reliability(
     log_odds: LogOdds, chosen: Choices, names: Sequence[str], part: Part, seed: int
-) -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, dict[str, dict[str, float | None]]]]:
+) -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, dict[str, Estimate]]]:
     """What models said against what was true, `before` and `after` their temperatures.
 
     Args:
@@ -80,7 +81,7 @@ def reliability(
 
 def operating_points(
     log_odds: LogOdds, chosen: Choices, parts: Sequence[Part], seed: int
-) -> dict[str, dict[str, dict[str, float | None]]]:
+) -> dict[str, dict[str, Estimate]]:
     """What every model's threshold does on each part, by `model, part`; see `operating_point`."""
     points = {}
     for name, choice in chosen.items():

@@ -178,9 +178,7 @@ def pair_ranking(
     return bootstrap(mean_win, wins.index, np.ones(len(wins), int), None, resamples, seed)["win"]
 
 
-def pair_rankings(
-    log_odds: Mapping[str, ArrayLike], part: Part, seed: int = 0
-) -> dict[str, dict[str, float | None]]:
+def pair_rankings(log_odds: Mapping[str, ArrayLike], part: Part, seed: int = 0) -> dict[str, Estimate]:
     """`pair_ranking` of several models on a part; empty where no group holds both classes.
 
     Args:
@@ -195,7 +193,7 @@ def pair_rankings(
     return {name: entry for name, entry in found.items() if entry is not None}
 
 
-def within_pairs(pairs: Mapping[str, Mapping[str, float | None]]) -> dict[str, Any]:
+def within_pairs(pairs: Mapping[str, Estimate]) -> dict[str, Any]:
     """Lay out `pair_rankings` as metrics by model."""
     return {name: {"twin_above_its_photograph": entry} for name, entry in pairs.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -69,9 +70,7 @@ def pictures_to_answer(raw_dir: Path, stand_in: Part) -> tuple[list[str], bool]:
     return (stand_in.images["file_name"].tolist(), False) if asked is None else (asked, True)
 
 
-def stand_in_scores(
-    part: Part, answers: pd.DataFrame, model: str, seed: int
-) -> dict[str, dict[str, dict[str, float | None]]]:
+def stand_in_scores(part: Part, answers: pd.DataFrame, model: str, seed: int) -> dict[str, dict[str, Any]]:
     """Measure answers to pictures whose labels are known, beside answering AI every time.
 
     Args:
