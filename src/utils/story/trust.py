@@ -211,7 +211,8 @@ def _extremes(sources: pd.DataFrame) -> list[str]:
 
 def _share_of(source: pd.Series) -> str:
     originals = f"{source['groups']} original{'' if source['groups'] == 1 else 's'}"
-    return f"{as_it_is(source['maker'])}: {percent(source['called_ai'])} of {source['pictures']} pictures from {originals}"
+    pictures = f"{source['pictures']} pictures from {originals}"
+    return f"{as_it_is(source['maker'])}: {percent(source['called_ai'])} of {pictures}"
 
 
 def _value(entry: Estimate) -> str:

@@ -21,7 +21,7 @@ from src.utils.analysis.stats.calibration import (
     choose_calibration,
     measure_calibration,
 )
-from src.utils.estimate import Estimate
+from src.utils.estimate import Estimate, read_estimates
 from src.utils.files import read_json
 from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
@@ -89,7 +89,7 @@ def test_what_was_chosen_lies_beside_the_model_with_what_its_card_says(tmp_path)
     write_metrics(settings.reports_dir, "09", {"models": {"best": {"auc": Estimate(0.9)}}})
     measured = {"best": {"ece": Estimate(0.1)}}
     write_calibrations(settings, predictors, {"best": CalibrationChoice(2.0, (0.3, 0.7), 0.6)}, measured)
-    written = read_json(settings.models_dir / "best" / "calibration.json")
+    written = read_json(settings.models_dir / "best" / "calibration.json", read_estimates)
     assert (written["temperature"], written["uncertain_band"]) == (2.0, [0.3, 0.7])
     assert written["threshold_fpr5"] == 0.6
     assert written["metrics"]["test"] == {"auc": Estimate(0.9), "ece": Estimate(0.1)}
