@@ -103,6 +103,11 @@ def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(f"`{entry}`" for entry in entries)
 
 
+def show(table: pd.DataFrame | str) -> pd.DataFrame | Markdown:
+    """Show a table; or, where there is none, the sentence that says so."""
+    return Markdown(table) if isinstance(table, str) else table
+
+
 def facts_table(facts: Mapping[str, object]) -> Markdown:
     """Lay named facts out as a table of two columns, with long sentences whole."""
     lines = ["| | |", "| --- | --- |"]
@@ -112,7 +117,7 @@ def facts_table(facts: Mapping[str, object]) -> Markdown:
     return Markdown("\n".join(lines))
 
 
-def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataFrame:
+def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataFrame | str:
     """Count pictures and groups of each class by one column, the most frequent first.
 
     Args:
@@ -121,8 +126,10 @@ def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataF
         most: Rows to show at most; the rest is summed up in a last one.
 
     Returns:
-        A row a value: pictures of each class, then groups.
+        A row a value: pictures of each class, then groups; of no pictures, a sentence.
     """
+    if table.empty:
+        return "There are no such pictures here."
     value = table[column].replace("", "not known").rename(column)
     counts = pd.crosstab(value, table["label"]).reindex(columns=[0, 1], fill_value=0)
     counts.columns = list(CLASS_NAMES)

@@ -61,6 +61,12 @@ def test_the_forest_puts_models_beside_their_baselines():
     assert nothing_is_cut_off(figure)
 
 
+def test_a_forest_without_a_known_value_is_a_sentence() -> None:
+    unknown = pd.DataFrame({"model": ["m"], "name": ["m"], "value": [np.nan], "low": np.nan, "high": np.nan})
+    assert metric_forest({"auc": unknown}) == "No model could be measured on these pictures."
+    assert metric_forest({"auc": unknown.head(0)}) == "No model could be measured on these pictures."
+
+
 def test_a_low_value_stays_in_the_forest():
     table = pd.DataFrame({"model": ["m"], "name": ["m"], "value": [0.1], "low": [0.02], "high": [0.2]})
     assert metric_forest({"recall": table}).axes[0].get_xlim()[0] < 0.02

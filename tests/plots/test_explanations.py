@@ -99,3 +99,8 @@ def test_each_generator_has_a_column(makers) -> None:
     assert len(figure.axes) == 2 * len(makers) + 1
     assert [axes.get_title() for axes in figure.axes[: len(makers)]] == makers
     assert nothing_is_cut_off(figure)
+
+
+def test_nothing_to_draw_is_a_sentence() -> None:
+    assert evidence_gallery([], [], [], "A title") == "There are no such pictures here."
+    assert maker_spectra({"as they are": {}, "after JPEG 75": {}}).startswith("No generator family")

@@ -55,4 +55,5 @@ def test_the_maker_that_costs_most_is_named_and_drawn_on_top() -> None:
 
 def test_nobody_to_leave_out_is_no_error() -> None:
     columns = ["maker", "groups", "met", "left_out", "left_out_low", "left_out_high", "drop"]
-    assert "enough originals" in title(holdout_plot(pd.DataFrame(columns=columns)))
+    assert "enough originals" in holdout_plot(pd.DataFrame(columns=columns))
+    assert maker_plot(pd.DataFrame(columns=["label"]), (np.nan, np.nan)) == "This dataset has no unseen set."

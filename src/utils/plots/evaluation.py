@@ -123,7 +123,7 @@ def metric_forest(
     chance: Mapping[str, float] | None = None,
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw metrics of several models with their intervals, a panel a metric, the same models in each.
 
     Args:
@@ -131,7 +131,12 @@ def metric_forest(
         chance: By metric, what guessing gives; 0.5 where not given.
         note: Which data.
         title: Title; the best model on the first metric if not given.
+
+    Returns:
+        The figure; a sentence where the first metric is known of no model.
     """
+    if next(iter(tables.values()))["value"].isna().all():
+        return "No model could be measured on these pictures."
     figure = new_figure(title or _forest_title(tables), note)
     panels = np.ravel(figure.subplots(1, len(tables), sharey=True, squeeze=False))
     for axes, (metric, table) in zip(panels, tables.items(), strict=True):

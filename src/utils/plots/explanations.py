@@ -64,7 +64,7 @@ def evidence_gallery(
         "The picture",
         "Orange speaks for AI, blue for human-made; below: truth, probability of AI",
     ),
-) -> Figure:
+) -> Figure | str:
     """Draw pictures, and below each what spoke for either class.
 
     Args:
@@ -74,7 +74,12 @@ def evidence_gallery(
         title: What is to be seen.
         note: Which data.
         names: What the two rows hold.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if not len(pictures):
+        return "There are no such pictures here."
     scale = _common_scale(maps)
     covered = [lay_over(*both, scale) for both in zip(pictures, maps, strict=True)]
     rows = [PictureRow(names[0], pictures), PictureRow(names[1], covered, captions)]
@@ -210,14 +215,21 @@ def spectrum_curves(curves: Mapping[str, pd.DataFrame], note: str = "", title: s
     return figure
 
 
-def maker_spectra(gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", title: str = "") -> Figure:
+def maker_spectra(
+    gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", title: str = ""
+) -> Figure | str:
     """Draw each generator's mean residual spectrum minus that of human-made pictures.
 
     Args:
         gaps: By treatment (a row each), then by generator (a column each): decibels, [side, side].
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence if there is no generator.
     """
+    if not any(gaps.values()):
+        return "No generator family with enough originals is known here."
     figure = new_figure(title, note)
     makers = list(next(iter(gaps.values())))
     grid = figure.subplots(len(gaps), len(makers), squeeze=False)

@@ -22,7 +22,7 @@ from src.utils.plots.figure.style import (
 
 def maker_plot(
     table: pd.DataFrame, overall: tuple[float, float], model: str = "", note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw the share called AI of each generator and of each source of photographs.
 
     Args:
@@ -34,7 +34,10 @@ def maker_plot(
 
     Returns:
         Generators on the left, where far right is good; photographs on the right, where far left is good.
+        Without any rows, a sentence.
     """
+    if table.empty:
+        return "This dataset has no unseen set."
     who = f"{model_name(model)}: " if model else ""
     caught, accused = percent(overall[1]), percent(overall[0])
     found = f"{who}{caught} of the unseen generators' pictures caught, {accused} of the photographs accused"
@@ -48,14 +51,19 @@ def maker_plot(
     return figure
 
 
-def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
     """Draw the AUC of each maker with others of its pictures in training, and with none.
 
     Args:
         table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; from above.
         note: Which data.
         title: Title; the largest drop if not given.
+
+    Returns:
+        The figure; without any rows, a sentence.
     """
+    if table.empty:
+        return "Too few of them have enough originals to be left out."
     figure = new_figure(title or _holdout_title(table), note)
     axes = figure.subplots()
     table = table.iloc[::-1].reset_index(drop=True)
@@ -123,8 +131,6 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
 
 
 def _holdout_title(table: pd.DataFrame) -> str:
-    if table.empty:
-        return "No maker has enough originals to be left out"
     worst = table.loc[table["drop"].idxmax()]
     return (
         f"Never having met {short_name(worst['maker'])} costs most: "

@@ -1,18 +1,23 @@
 """Splits and pairs measured with a linear model, on features whose truth is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from src.utils.analysis.checks.probes import (
     FOLDS,
+    add_pairs,
     fit_probe,
     grouped_folds,
     pair_ranking,
+    pair_rankings,
     probe_scores,
     random_folds,
     split_effect,
     split_rows,
+    within_pairs,
 )
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.estimate import Estimate
 
 
@@ -101,3 +106,17 @@ def test_a_split_effect_is_laid_out_for_its_plot():
     assert rows["name"].tolist() == ["pictures split at random", "originals kept whole"]
     assert rows["value"].is_monotonic_decreasing
     assert split_rows(split_effect(*make_features(groups=4)), "Probe")["value"].isna().all()
+
+
+def test_pairs_of_a_part_are_ranked_by_every_model_and_kept_beside_its_metrics():
+    rows = pd.DataFrame({"file_name": list("wxyz"), "label": [0, 1, 0, 1], "group": list("aabb")})
+    rows["split"] = ["test", "test", "train", "train"]
+    odds = {"best": np.array([-1.0, 1, 5, -5]), "cnn_deck": np.array([1.0, -1, 0, 0])}
+    pairs = pair_rankings(odds, part_of(rows, "test"))
+    assert [pairs[name].value for name in odds] == [1, 0]
+    assert within_pairs(pairs)["best"] == {"twin_above_its_photograph": pairs["best"]}
+    assert add_pairs({"best": {"ece": 1}, "other": {}}, pairs) == {
+        "best": {"ece": 1, "within_pair": pairs["best"]},
+        "other": {},
+    }
+    assert pair_rankings(odds, part_of(rows.assign(group=list("abcd")), "test")) == {}

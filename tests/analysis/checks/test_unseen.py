@@ -8,7 +8,6 @@ from src.utils.analysis.checks.unseen import (
     ALL_IN_TURN,
     HOLDOUT_COLUMNS,
     NOT_KNOWN,
-    honest_paragraph,
     leave_one_out,
     maker_table,
     readable_holdout,
@@ -16,7 +15,6 @@ from src.utils.analysis.checks.unseen import (
     shares_called_ai,
 )
 from src.utils.analysis.scoring.parts import part_of
-from src.utils.estimate import Estimate
 
 
 def make_unseen(groups=6, per_group=2):
@@ -141,22 +139,13 @@ def test_without_makers_or_with_few_groups_the_table_is_empty():
     assert leave_one_out(features[few], pictures[few], family[few]).empty
 
 
-def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
-    pictures = make_unseen()
-    probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
-    probability[pictures.index[pictures["origin"] == "Pixel theme"]] = 0.95
-    makers = maker_table(pictures, probability)
-    unseen, test = Estimate(0.55), Estimate(0.8, 0.7, 0.9)
-    said = honest_paragraph("Improved model", test, unseen, makers, demonstration=True)
-    assert "0.55 (interval not estimable)" in said
-    assert "0.80 [0.70, 0.90]" in said
-    assert "least of Grok Imagine: 0 % of 6 pictures from 3 originals" in said
-    assert "photographs of Pixel theme: 100 % of 6 pictures" in said
-    assert "4 of the 4 rows" in said
-    same = honest_paragraph("x", test, unseen, maker_table(pictures, np.full(len(pictures), 0.7)), False)
-    assert "calls every one of these pictures AI-generated" in same
-    assert "catches least" not in same
-    assert "no unseen set" in honest_paragraph("x", test, unseen, makers.head(0), demonstration=False)
+def test_tables_without_rows_are_sentences():
+    no_rows = pd.DataFrame(columns=list(HOLDOUT_COLUMNS))
+    assert readable_holdout(no_rows, "photo source") == (
+        "No photo source here has enough originals to be left out."
+    )
+    makers = maker_table(make_unseen(), np.full(24, 0.7))
+    assert readable_makers(makers.head(0)) == "This dataset has no unseen set."
 
 
 def test_shares_called_ai_count_every_original_once():

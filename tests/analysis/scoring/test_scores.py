@@ -10,10 +10,13 @@ from PIL import Image, ImageOps
 
 from src.utils.analysis.scoring.scores import (
     at_temperature,
+    calibrated_probabilities,
     content_seed,
+    load_models,
     log_odds,
     model_key,
     score_as_they_are,
+    score_models,
     score_pictures,
     trained_models,
 )
@@ -30,6 +33,7 @@ from src.utils.models.encoder.runtime import (
     EncoderRuntime,
     Head,
 )
+from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
 from tests.data.made_pictures import make_images
 from tests.models.tiny import fake_runtime
@@ -151,6 +155,20 @@ def test_models_are_listed_in_the_order_of_the_tables(tmp_path):
         bright_predictor(tmp_path / name)
     assert trained_models(tmp_path) == ["cnn_deck", "cnn_scaled", "best"]
     assert trained_models(tmp_path / "nothing") == []
+
+
+def test_models_are_scored_together_and_each_at_its_own_temperature(tmp_path):
+    settings = Settings(root=tmp_path)
+    images = make_images(settings.raw_dir, 4)
+    predictors = {name: bright_predictor(settings.models_dir / name) for name in ("cnn_deck", "best")}
+    write_calibration(settings.models_dir / "best", predictors["best"].bundle.served_files, 4.0, None)
+    predictors["best"] = Predictor(load_bundle(settings.models_dir / "best"), fake_runtime)
+    odds = score_models(predictors, images, settings, progress=False)
+    np.testing.assert_allclose(odds["best"], odds["cnn_deck"], atol=1e-9)
+    said = calibrated_probabilities(predictors, images, settings)
+    np.testing.assert_allclose(said["cnn_deck"], at_temperature(odds["cnn_deck"]))
+    np.testing.assert_allclose(said["best"], at_temperature(odds["best"], 4.0))
+    assert load_models(tmp_path / "nothing") == {}
 
 
 class FakeEncoder:

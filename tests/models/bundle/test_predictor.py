@@ -17,6 +17,7 @@ from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.bundle.calibration import Calibration
 from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
+from tests.data.made_pictures import make_images
 from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
 
 
@@ -197,3 +198,18 @@ def test_an_exported_network_is_given_one_picture_at_a_time(
     assert shapes == [[(1, SIZE, SIZE, 3)]] * (BATCH_SIZE + 2)
     alone = [predictor.predict_pixels(pixels[index : index + 1])[0] for index in range(len(pixels))]
     assert together.tolist() == alone
+
+
+def test_a_few_pictures_are_read_together(tmp_path) -> None:
+    images, predictor = make_images(tmp_path, 3), make_predictor()
+    together = predictor.read_all(tmp_path, images["file_name"])
+    assert together.shape == (3, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(together[2], predictor.read(tmp_path / images["file_name"][2]))
+    assert predictor.read_all(tmp_path, []).shape == (0, SIZE, SIZE, 3)
+
+
+def test_a_model_can_be_asked_as_it_was_trained() -> None:
+    pixels = random_pixels()
+    plain = make_predictor(temperature=3.0, threshold=0.9).uncalibrated()
+    np.testing.assert_array_equal(plain.predict_pixels(pixels), make_predictor().predict_pixels(pixels))
+    assert plain.bundle.threshold == 0.5 and plain.bundle.uncertain_band is None

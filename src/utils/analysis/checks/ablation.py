@@ -115,23 +115,6 @@ def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def combination_sentence(table: pd.DataFrame, partner: str, other: str) -> str:
-    """Say what a detector of another kind reaches alone, and what averaging it with a partner changes.
-
-    Args:
-        table: From `ablation_table`, with both alone and averaged.
-        partner: The candidate it was averaged with.
-        other: The candidate of another kind.
-    """
-    rows = table.set_index("candidate")
-    before, after = (rows.loc[name, "worst"] for name in (partner, f"{partner} + {other}"))
-    return (
-        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out sources "
-        f"(chance is 0.50). Averaged with `{partner}`, the worst source goes from {before:.2f} "
-        f"to {after:.2f}."
-    )
-
-
 def _aucs(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores, used: NDArray[np.intp]):
     """A function from the weights of the rows `used` to the AUC of each fold; NaN without both classes."""
     label = images["label"].to_numpy(int)
@@ -157,6 +140,6 @@ def _by_source(folds: Sequence[Fold], values: NDArray[np.float64]) -> dict[str, 
     sums: dict[str, list[float]] = {}
     for fold, value in zip(folds, values, strict=True):
         if np.isfinite(value):
-            for name in {f"{fold.ai} (AI)", f"{fold.human} (human)"}:
+            for name in (f"{fold.ai} (AI)", f"{fold.human} (human)"):
                 sums.setdefault(name, []).append(value)
     return {name: float(np.mean(parts)) for name, parts in sums.items()}

@@ -7,12 +7,14 @@ is trained here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.estimate import Estimate
@@ -174,3 +176,31 @@ def pair_ranking(
         return {"win": float(np.average(value, weights=weight))}
 
     return bootstrap(mean_win, wins.index, np.ones(len(wins), int), None, resamples, seed)["win"]
+
+
+def pair_rankings(log_odds: Mapping[str, ArrayLike], part: Part, seed: int = 0) -> dict[str, Estimate]:
+    """`pair_ranking` of several models on a part; empty where no group holds both classes.
+
+    Args:
+        log_odds: By model, log-odds of AI of all pictures, [all].
+        part: Some of them.
+        seed: Seed of the resamples.
+    """
+    found = {
+        name: pair_ranking(part.label, odds[part.rows], part.group, seed=seed)
+        for name, odds in log_odds.items()
+    }
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def within_pairs(pairs: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Lay out `pair_rankings` as metrics by model."""
+    return {name: {"twin_above_its_photograph": entry} for name, entry in pairs.items()}
+
+
+def add_pairs(measured: Mapping[str, Mapping[str, Any]], pairs: Mapping[str, Any]) -> dict[str, Any]:
+    """Each model's metrics, with `within_pair` where there are pairs."""
+    return {
+        name: {**one, **({"within_pair": pairs[name]} if name in pairs else {})}
+        for name, one in measured.items()
+    }

@@ -14,13 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures
+from src.utils.analysis.scoring.parts import Part, sub_part
+from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures, scores_folder
 from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
 from src.utils.data.pictures.augment import PERTURBATIONS, perturb
 from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.names import model_name
+from src.utils.settings import Settings
 
 Step = tuple[str, float]
 """A kind of `PERTURBATIONS` and its level."""
@@ -67,6 +69,29 @@ def some_of_each_group(
         (among_class <= most_groups) & (shuffled.groupby(["group", "label"]).cumcount() < per_group)
     ]
     return chosen.sort_index().drop(columns="place").reset_index(drop=True)
+
+
+def draw_part(
+    images: pd.DataFrame, part: Part, per_group: int, most_groups: int = 250, seed: int = 0
+) -> Part:
+    """Some pictures of a part, drawn by `some_of_each_group`.
+
+    Args:
+        images: Readable rows of the manifest.
+        part: A part of them.
+        per_group: Pictures of one group and class at most.
+        most_groups: Groups that hold a class at most, of each class.
+        seed: Seed of the draw.
+    """
+    return sub_part(images, part, some_of_each_group(part.images, per_group, most_groups, seed))
+
+
+def measure_robustness(
+    predictor: Predictor, part: Part, settings: Settings, steps: list[Step]
+) -> pd.DataFrame:
+    """Score a part's pictures after every change and measure each, see `robustness_table`."""
+    scored = score_steps(predictor, part.images, settings.raw_dir, scores_folder(settings), steps)
+    return robustness_table(scored, part.images, part.weight, seed=settings.seed)
 
 
 def score_steps(
@@ -150,6 +175,25 @@ def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         rows = table[table["kind"] == kind]
         if len(rows):
             yield kind, pd.concat([start, rows], ignore_index=True)
+
+
+def curves_by_kind(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.DataFrame]]:
+    """Turn tables by model into curves by kind of damage, then by model, for `robustness_curves`."""
+    by_kind: dict[str, dict[str, pd.DataFrame]] = {kind: {} for kind in PERTURBATIONS}
+    for model, table in tables.items():
+        for kind, rows in curves(table):
+            by_kind[kind][model] = rows
+    return by_kind
+
+
+def kind_names() -> dict[str, str]:
+    """What the levels of each kind of damage are, for people."""
+    return {kind: facts.axis for kind, facts in PERTURBATIONS.items()}
+
+
+def pictures_of_each(parts: Mapping[str, Part]) -> str:
+    """How many pictures each model was given, such as `148 for Improved model`."""
+    return ", ".join(f"{len(part.images)} for {model_name(name)}" for name, part in parts.items())
 
 
 def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -17,13 +17,15 @@ from PIL import Image
 
 from src.utils.analysis.checks.audit import AUDIT_COLUMNS, audit_table, cross_validated_auc
 from src.utils.analysis.checks.file_facts import CONTENT, FACT_KINDS, MEASURED, file_facts
-from src.utils.analysis.scoring.scores import score_pictures
+from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.scoring.scores import score_pictures, scores_folder
 from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.data.pictures.augment import recompress_jpeg
 from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.names import ALL_CONTAINER, model_name
+from src.utils.settings import Settings
 
 ALL_CONTENT = "all content facts"
 ALL_FACTS = "all facts"
@@ -145,6 +147,13 @@ def neutral_table(
         | entries[f"drop {name}"].columns("drop")
         for name in ranking
     )
+
+
+def measure_neutralised(predictor: Predictor, part: Part, settings: Settings, side: int) -> pd.DataFrame:
+    """Score a part's pictures as they are, cut and compressed alike; measure each, see `neutral_table`."""
+    memory = scores_folder(settings)
+    scored = score_neutralised(predictor, part.images, settings.raw_dir, memory, side)
+    return neutral_table(scored, part.images, part.weight, seed=settings.seed)
 
 
 def neutral_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.checks.probes import Fold, fit_probe, grouped_folds, probe_scores
 from src.utils.analysis.scoring.parts import Part
-from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.estimate import Estimate
 from src.utils.models.encoder.runtime import Head
-from src.utils.names import as_it_is, percent
 from src.utils.settings import CLASS_NAMES
 
 LEAST_GROUPS = 5
@@ -115,8 +114,10 @@ def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5)
     )
 
 
-def readable_makers(table: pd.DataFrame) -> pd.DataFrame:
-    """A maker table for people: numbers with their intervals as text."""
+def readable_makers(table: pd.DataFrame) -> pd.DataFrame | str:
+    """A maker table for people: numbers with their intervals as text; a sentence if it has no rows."""
+    if table.empty:
+        return "This dataset has no unseen set."
     return pd.DataFrame(
         {
             "class": [CLASS_NAMES[one] for one in table["label"]],
@@ -190,8 +191,15 @@ def leave_one_out(
     return pd.concat([single, table[together]], ignore_index=True)
 
 
-def readable_holdout(table: pd.DataFrame, maker: str = "left out") -> pd.DataFrame:
-    """A leave-one-out table for people: numbers with their intervals as text."""
+def readable_holdout(table: pd.DataFrame, maker: str = "source") -> pd.DataFrame | str:
+    """A leave-one-out table for people: numbers with their intervals as text; a sentence if it has no rows.
+
+    Args:
+        table: From `leave_one_out`.
+        maker: What was left out, such as `generator family`.
+    """
+    if table.empty:
+        return f"No {maker} here has enough originals to be left out."
     rows = table.to_dict("records")
     return pd.DataFrame(
         {
@@ -203,68 +211,6 @@ def readable_holdout(table: pd.DataFrame, maker: str = "left out") -> pd.DataFra
             "difference": [Estimate.from_row(row, "drop").text() for row in rows],
         }
     )
-
-
-def honest_paragraph(
-    model: str,
-    test: Estimate,
-    unseen: Estimate,
-    makers: pd.DataFrame,
-    demonstration: bool,
-) -> str:
-    """Say in plain words what a model's numbers on the unseen set are worth.
-
-    Args:
-        model: Name of the model for people.
-        test: Its AUC on the test.
-        unseen: Its AUC on the unseen set.
-        makers: From `maker_table`.
-        demonstration: Whether the data is the small sample.
-
-    Returns:
-        A paragraph of Markdown.
-    """
-    if makers.empty:
-        return (
-            "This data has no unseen set: nothing can be said here about generators that training never met."
-        )
-    generators, sources = makers[makers["label"] == 1], makers[makers["label"] == 0]
-    sentences = [
-        f"On makers that training never met, {model} ranks with an AUC of {unseen.text()}; "
-        f"on the test, whose makers it knows, with {test.text()}."
-    ]
-    for share, said in ((0, "human-made"), (1, "AI-generated")):
-        if (makers["called_ai"] == share).all():
-            sentences.append(f"It calls every one of these pictures {said}, whoever made it.")
-            generators = sources = makers.head(0)
-    if len(generators):
-        worst = generators.sort_values("called_ai", kind="stable").iloc[0]
-        sentences.append(
-            f"It catches least of {as_it_is(worst['maker'])}: {percent(worst['called_ai'])} of "
-            f"{worst['pictures']} pictures from {_originals(worst['groups'])}."
-        )
-    if len(sources):
-        worst = sources.sort_values("called_ai", ascending=False, kind="stable").iloc[0]
-        sentences.append(
-            f"It accuses most of the photographs of {as_it_is(worst['maker'])}: "
-            f"{percent(worst['called_ai'])} "
-            f"of {worst['pictures']} pictures from {_originals(worst['groups'])}."
-        )
-    few = makers[makers["groups"] < MIN_GROUPS]
-    if len(few):
-        sentences.append(
-            f"{len(few)} of the {len(makers)} rows rest on fewer than {MIN_GROUPS} originals: "
-            "they are anecdotes, and another handful of pictures could turn them around."
-        )
-    if unseen.value is not None and unseen.low is None:
-        sentences.append("There are too few originals for an interval of the whole, too.")
-    if demonstration:
-        sentences.append("None of this says how the model would do on pictures that somebody meets tomorrow.")
-    return " ".join(sentences)
-
-
-def _originals(groups: int) -> str:
-    return f"{groups} original{'' if groups == 1 else 's'}"
 
 
 def _makers_of_size(maker: NDArray, group: NDArray, least: int) -> pd.Series:

@@ -91,15 +91,24 @@ def card_metrics(
 
 
 def metrics_table(
-    metrics: Mapping[str, Any], columns: Sequence[str] = TABLE_METRICS, section: str = "models"
-) -> pd.DataFrame:
+    metrics: Mapping[str, Any],
+    columns: Sequence[str] = TABLE_METRICS,
+    section: str = "models",
+    otherwise: str = "No model was measured here.",
+) -> pd.DataFrame | str:
     """Lay the models' metrics out for people: one row a model, "0.64 [0.55, 0.72]" in the cells.
 
     Args:
         metrics: Merged numbers, or a dictionary with such a section.
         columns: Metrics to show.
         section: `models`, or `unseen` where there is one.
+        otherwise: What to say if the section is empty or not there.
+
+    Returns:
+        The table, or the sentence.
     """
+    if not metrics.get(section):
+        return otherwise
     rows = {
         model_name(model): {metric_name(column): interval_text(entry.get(column)) for column in columns}
         for model, entry in metrics.get(section, {}).items()

@@ -6,9 +6,8 @@ afterwards. Pictures go through the one predictor, a batch at a time, however ma
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from src.utils.models.bundle.predictor import BATCH_SIZE, Predictor
 from src.utils.models.encoder.features import encode_pictures
 from src.utils.models.encoder.runtime import WHOLE, EncoderRuntime
 from src.utils.names import MODEL_NAMES
+from src.utils.settings import Settings
 
 AS_IT_IS = "as_it_is"
 """Name of the change that is none."""
@@ -43,6 +43,41 @@ Change = Callable[[Image.Image, int], Image.Image]
 def trained_models(models_dir: Path) -> list[str]:
     """Names of the models that have a bundle, in the order of every table."""
     return [name for name in MODEL_NAMES if (models_dir / name / FACTS_FILE).is_file()]
+
+
+def load_models(models_dir: Path) -> dict[str, Predictor]:
+    """Load every trained model, by name, in the order of every table.
+
+    Raises:
+        UserError: A bundle is damaged or of a kind this code does not know.
+    """
+    return {name: Predictor.load(models_dir / name) for name in trained_models(models_dir)}
+
+
+def score_models(
+    predictors: Mapping[str, Predictor], pictures: pd.DataFrame, settings: Settings, progress: bool = True
+) -> dict[str, NDArray[np.float64]]:
+    """Score unchanged pictures with several models, see `score_as_they_are`.
+
+    Args:
+        predictors: By name.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        settings: Where the pictures lie, and what was scored before.
+        progress: Whether to show progress bars.
+
+    Returns:
+        Log-odds of AI at temperature 1 by model, float64 [n] each.
+    """
+    memory, features = scores_folder(settings), settings.interim_dir / "features"
+    return {
+        name: score_as_they_are(one, pictures, settings.raw_dir, memory, features, progress)
+        for name, one in predictors.items()
+    }
+
+
+def scores_folder(settings: Settings) -> Path:
+    """Where scores are remembered."""
+    return settings.interim_dir / "scores"
 
 
 def score_pictures(
@@ -71,7 +106,7 @@ def score_pictures(
     Raises:
         ImageError: A picture cannot be read.
     """
-    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, calibration=None))
+    plain = predictor.uncalibrated()
     files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
 
     def read(position: int) -> NDArray[np.uint8]:
@@ -148,3 +183,17 @@ def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
 def at_temperature(log_odds: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
     """Probability of AI from log-odds, made less sure by a temperature above 1: float64 [n], 0–1."""
     return expit(np.asarray(log_odds, dtype=float) / temperature)
+
+
+def calibrated_probabilities(
+    predictors: Mapping[str, Predictor], pictures: pd.DataFrame, settings: Settings
+) -> dict[str, NDArray[np.float64]]:
+    """Probability of AI of unchanged pictures by model, at each model's own temperature, float64 [n] each.
+
+    Args:
+        predictors: By name.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        settings: Where the pictures lie, and what was scored before.
+    """
+    odds = score_models(predictors, pictures, settings)
+    return {name: at_temperature(one, predictors[name].bundle.temperature) for name, one in odds.items()}

@@ -7,7 +7,7 @@ predictor is loaded, and is nothing but a function from pixels to the network's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,6 +122,10 @@ class Predictor:
                 )
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
+    def uncalibrated(self) -> Predictor:
+        """The same model as it was trained: temperature 1, threshold 0.5, no band."""
+        return replace(self, bundle=replace(self.bundle, calibration=None))
+
     def read(self, source: Source) -> np.ndarray:
         """Read a picture as the network gets it.
 
@@ -136,6 +140,20 @@ class Predictor:
         """
         image = source if isinstance(source, Image.Image) else open_image(source)
         return READERS[self.bundle.resize](image, self.bundle.input_size)
+
+    def read_all(self, raw_dir: Path, file_names: Iterable[str]) -> np.ndarray:
+        """Read a few pictures: uint8 [n, size, size, 3].
+
+        Args:
+            raw_dir: What the names are relative to.
+            file_names: As in the manifest; may be none.
+
+        Raises:
+            ImageError: A picture cannot be read.
+        """
+        size = self.bundle.input_size
+        pixels = [self.read(raw_dir / name) for name in file_names]
+        return np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
 
     def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
         """Probability that each picture is AI-generated.

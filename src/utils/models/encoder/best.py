@@ -175,6 +175,30 @@ def twin_candidates(
     return [make("AI", 1), make("human", 0)]
 
 
+def all_candidates(
+    images: pd.DataFrame,
+    views: Mapping[str, Features],
+    resampled: Features,
+    grain: Sequence[np.ndarray],
+    lite0: Sequence[np.ndarray],
+    partner: str,
+) -> list[Candidate]:
+    """Every detector that is compared: the designs, those with resampled twins, and those of another kind.
+
+    Args:
+        images: Rows of the manifest, as many as every view has.
+        views: Features by name: `whole`, `damaged`, `crop`.
+        resampled: Features of the human-made pictures' twins, in their order.
+        grain: `features.grain_features` of the pictures as they are, and damaged.
+        lite0: `features.lite0_features` likewise.
+        partner: Name of the design that detectors of another kind are averaged with.
+    """
+    designs = design_candidates(images, views)
+    together = next(one for one in designs if one.name == partner)
+    others = other_candidates(images, grain, lite0, together)
+    return designs + twin_candidates(images, views, resampled) + others
+
+
 @dataclass(frozen=True)
 class EncoderModel:
     """An encoder and a head, saved the way a Keras model is: `save_bundle` needs no more than this.
@@ -218,6 +242,19 @@ def fit_design(
     parts = [take(views[name], rows) for name in design.fit_views]
     head = fit_head(parts, label, weight, design.blocks, encoder.sha256)
     return calibrate(head, parts, label, group, weight, seed)
+
+
+def design_named(name: str) -> Design:
+    """The design of that name, one of `DESIGNS`."""
+    return next(one for one in DESIGNS if one.name == name)
+
+
+def fit_heads(
+    chosen: str, encoder: Encoder, images: pd.DataFrame, views: Mapping[str, Features], seed: int
+) -> dict[str, Head]:
+    """Fit the chosen design, `best`, and the plain probe beside it, `linear_probe`; see `fit_design`."""
+    designs = {"linear_probe": PROBE, "best": design_named(chosen)}
+    return {name: fit_design(design, encoder, images, views, seed) for name, design in designs.items()}
 
 
 def save_best(

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from src.utils.models.encoder.features import encode_pictures
 from src.utils.models.encoder.hub import Unreachable, first_choices, load_first, load_preset
 from src.utils.models.encoder.packaged import export_packaged
-from src.utils.models.encoder.runtime import ENCODER_FILE, Encoder
+from src.utils.models.encoder.runtime import EMBEDDING, ENCODER_FILE, Encoder
 from src.utils.settings import Settings, UserError
 
 AUTO, SAMPLE = "auto", "sample"
@@ -60,6 +64,21 @@ def load_encoder(settings: Settings) -> Encoder:
     """
     kept = settings.models_dir / "best" / ENCODER_FILE
     return Encoder.load(kept) if kept.is_file() else _sample_encoder(settings)
+
+
+def embed_pictures(settings: Settings, images: pd.DataFrame) -> np.ndarray:
+    """Final embeddings of pictures, from the encoder that `load_encoder` gives: float32 [n, width].
+
+    Args:
+        settings: Where the pictures, the encoder and the stored features lie.
+        images: Readable rows of the manifest: `file_name` and `content`.
+
+    Raises:
+        ImageError: A picture cannot be read.
+        UserError: The encoder cannot be installed or read.
+    """
+    folder = settings.interim_dir / "features"
+    return encode_pictures(load_encoder(settings), images, settings.raw_dir, folder)[EMBEDDING]
 
 
 def _sample_encoder(settings: Settings) -> Encoder:
