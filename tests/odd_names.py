@@ -33,7 +33,7 @@ ODD_WORDS = (
     "<b>Gen</b> & $\\frac{$ Co",
     "$x$ | *y* _z_ `w` [a](b)",
     'NA, "none"\tor\x07 \N{GRINNING FACE}',
-    "a maker whose name goes on " + "and on " * 20 + "to its end",
+    "a source whose name goes on " + "and on " * 20 + "to its end",
 )
 """What a table may call a generator, an origin or a subject."""
 

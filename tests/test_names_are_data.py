@@ -27,10 +27,10 @@ from src.utils.data.web.serve import link_to, serve_pictures
 from src.utils.names import as_it_is, one_line, short_name
 from src.utils.notebook import facts_table
 from src.utils.plots.errors import accuracy_by_plot
-from src.utils.plots.explanations import maker_spectra
+from src.utils.plots.explanations import generator_spectra
 from src.utils.plots.figure.saving import read_index, save_figure
 from src.utils.plots.improve import source_plot
-from src.utils.plots.unseen import holdout_plot, maker_plot
+from src.utils.plots.unseen import holdout_plot, unseen_plot
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.odd_names import HIDDEN_NAME, ODD_NAMES, ODD_WORDS, write_odd_folder, write_picture
 
@@ -147,17 +147,17 @@ def test_an_error_is_one_line_whatever_the_file_is_called():
 
 def test_figures_show_names_as_they_are(tmp_path):
     words = list(ODD_WORDS)
-    table = pd.DataFrame({"maker": words, "value": words, "label": [0, 1, 0, 1]})
+    table = pd.DataFrame({"source": words, "value": words, "label": [0, 1, 0, 1]})
     table = table.assign(groups=2, pictures=3, called_ai=0.5, called_ai_low=0.4, called_ai_high=0.6)
     table = table.assign(met=0.9, left_out=0.8, left_out_low=0.7, left_out_high=0.9, drop=0.1)
     table = table.assign(accuracy=0.5, low=0.4, high=0.6, human=1, ai=2)
     matrix = pd.DataFrame(np.full((4, 4), 0.7), index=words, columns=words)
     figures = {
-        "11_makers": maker_plot(table, (0.5, 0.5), note=words[0]),
+        "11_makers": unseen_plot(table, (0.5, 0.5), note=words[0]),
         "11_holdout": holdout_plot(table),
         "08_accuracy": accuracy_by_plot(table, "generator", 0.5),
         "09_sources": source_plot(matrix),
-        "12_spectra": maker_spectra({"as is": {word: np.ones((4, 4)) for word in words}}),
+        "12_spectra": generator_spectra({"as is": {word: np.ones((4, 4)) for word in words}}),
     }
     for name, figure in figures.items():
         save_figure(figure, name, words[0], words[1], tmp_path, "11_unseen_generators")

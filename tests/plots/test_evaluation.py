@@ -13,7 +13,7 @@ def test_the_confusion_matrix_shows_counts_and_shares():
     figure = confusion_plot([[41, 34], [27, 1048]], "cnn_deck", "A note.")
     left, right = figure.axes
     assert words(left)[:4] == ["41", "34", "27", "1,048"]
-    assert words(left)[4:] == ["rightly cleared", "wrongly accused", "missed", "caught"]
+    assert words(left)[4:] == ["rightly cleared", "false positives", "missed", "found"]
     assert words(right) == ["55 %", "45 %", "3 %", "97 %"]
     assert [label.get_text() for label in left.get_xticklabels()] == ["Human-made", "AI-generated"]
     assert "recognises 55 % of the human-made and 97 % of the AI-generated" in title(figure)

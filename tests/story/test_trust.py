@@ -18,14 +18,14 @@ from src.utils.story.trust import (
 NOTHING, ALONE, KNOWN = Estimate(), Estimate(0.55), Estimate(0.8, 0.7, 0.9)
 LOSS = {"model": "Improved model", "damage": "JPEG quality = 30", "as they are": 0.9, "ROC-AUC": 0.7}
 LUCK = {"model": "cnn_deck", "seeds": 3, "lowest": 0.612, "highest": 0.678}
-MEASURED = ("ece", "ece_calibrated", "ece_by_chance", "accused_fpr5", "caught_fpr5", "answered")
+MEASURED = ("ece", "ece_calibrated", "ece_by_chance", "false_positive_rate_fpr5", "recall_fpr5", "answered")
 
 
 def sources(shares=(0.0, 0.9, 1.0), low=np.nan) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "label": [1, 1, 0],
-            "maker": ["Grok_*Imagine", "Kling 3", "Pixel theme"],
+            "source": ["Grok_*Imagine", "Kling 3", "Pixel theme"],
             "groups": [3, 30, 1],
             "pictures": [6, 60, 2],
             "called_ai": shares,

@@ -65,7 +65,7 @@ def reliability_plot(
     return figure
 
 
-def accusation_plot(
+def threshold_plot(
     sweeps: Mapping[str, pd.DataFrame],
     threshold: float,
     band: Sequence[float],
@@ -76,7 +76,7 @@ def accusation_plot(
     """Draw how many of each class are called AI as the threshold rises, where it was set, and the band.
 
     Args:
-        sweeps: By split, `validation` first: columns `threshold`, `accused`, `caught`, shares.
+        sweeps: By split, `validation` first: columns `threshold`, `false_positive_rate`, `recall`, shares.
         threshold: The one chosen.
         band: Low and high of the uncertain band.
         model: Which model answered.
@@ -90,7 +90,7 @@ def accusation_plot(
     for split, line in zip(splits, (":", "-"), strict=False):
         sweep = sweeps[split]
         for column, colour, what in zip(
-            ("accused", "caught"), CLASS_COLOURS, ("human-made accused", "AI-generated caught"), strict=True
+            ("false_positive_rate", "recall"), CLASS_COLOURS, ("false-positive rate", "recall"), strict=True
         ):
             axes.plot(
                 sweep["threshold"],
@@ -145,6 +145,6 @@ def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: s
     row = below.iloc[-1] if len(below) else sweep.iloc[0]
     who = f"{model_name(model)}: " if model else ""
     return (
-        f"{who}set for 5 % false accusations, the threshold accuses {percent(row['accused'])} "
-        f"on the {split} split and catches {percent(row['caught'])}"
+        f"{who}set for a false-positive rate of 5 %, the threshold gives {percent(row['false_positive_rate'])} "
+        f"on the {split} split and a recall of {percent(row['recall'])}"
     )

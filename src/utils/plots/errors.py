@@ -249,7 +249,7 @@ def threshold_plot(
     human, ai = CLASS_COLOURS
     for name, values, colour in (
         ("accuracy", sweep["accuracy"], INK),
-        ("humans accused", sweep["fpr"], human),
+        ("false-positive rate", sweep["fpr"], human),
         ("AI missed", 1 - sweep["recall"], ai),
     ):
         left.plot(sweep["threshold"], values, color=colour, label=name)

@@ -27,7 +27,7 @@ from src.utils.plots.figure.style import (
 )
 from src.utils.settings import CLASS_NAMES
 
-OUTCOMES = ("rightly cleared", "wrongly accused", "missed", "caught")
+OUTCOMES = ("rightly cleared", "false positives", "missed", "found")
 """What happened in each cell of a confusion matrix, row by row."""
 
 
@@ -106,8 +106,8 @@ def roc_plot(
         xlim=(-0.005, 1.005),
         ylim=(-0.005, 1.005),
         aspect="equal",
-        xlabel="Human-made pictures accused",
-        ylabel="AI-generated pictures caught",
+        xlabel="False-positive rate: human-made pictures called AI",
+        ylabel="Recall: AI-generated pictures called AI",
     )
     percent_axis(axes.xaxis)
     percent_axis(axes.yaxis)
@@ -253,5 +253,5 @@ def _forest_title(tables: Mapping[str, pd.DataFrame]) -> str:
 
 def _probability_title(wrong: Sequence[float], model: str) -> str:
     who = f"{model_name(model)}: " if model else ""
-    accused, missed = map(percent, wrong)
-    return f"{who}{accused} of the human-made pictures accused, {missed} of the AI-generated missed"
+    false_positives, missed = map(percent, wrong)
+    return f"{who}false-positive rate {false_positives}, {missed} of the AI-generated pictures missed"

@@ -215,7 +215,7 @@ def spectrum_curves(curves: Mapping[str, pd.DataFrame], note: str = "", title: s
     return figure
 
 
-def maker_spectra(
+def generator_spectra(
     gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", title: str = ""
 ) -> Figure | str:
     """Draw each generator's mean residual spectrum minus that of human-made pictures.
@@ -231,17 +231,17 @@ def maker_spectra(
     if not any(gaps.values()):
         return "No generator family with enough originals is known here."
     figure = new_figure(title, note)
-    makers = list(next(iter(gaps.values())))
-    grid = figure.subplots(len(gaps), len(makers), squeeze=False)
+    sources = list(next(iter(gaps.values())))
+    grid = figure.subplots(len(gaps), len(sources), squeeze=False)
     everything = [np.abs(one) for own in gaps.values() for one in own.values()]
     reach = np.quantile(np.concatenate([np.ravel(one) for one in everything]), 0.99)
     for row, (name, own) in zip(grid, gaps.items(), strict=True):
-        for axes, maker in zip(row, makers, strict=True):
-            drawn = axes.imshow(own[maker], cmap=EVIDENCE, vmin=-reach, vmax=reach)
+        for axes, source in zip(row, sources, strict=True):
+            drawn = axes.imshow(own[source], cmap=EVIDENCE, vmin=-reach, vmax=reach)
             axes.set(xticks=[], yticks=[])
         row[0].set_ylabel(name, fontsize=TEXT_SIZE - 1)
-    for axes, maker in zip(grid[0], makers, strict=True):
-        axes.set_title(short_name(maker, 18), fontsize=SMALL_SIZE + 1, loc="center")
+    for axes, source in zip(grid[0], sources, strict=True):
+        axes.set_title(short_name(source, 18), fontsize=SMALL_SIZE + 1, loc="center")
     figure.colorbar(drawn, ax=grid.ravel().tolist(), label="dB over human-made", shrink=0.7)
     return figure
 

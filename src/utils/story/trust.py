@@ -24,8 +24,8 @@ def confidence(
     Args:
         model: Name of the model in use.
         temperature: What its log-odds are divided by.
-        measured: Its `ece`, `ece_calibrated`, `ece_by_chance`, `accused_fpr5` (false-positive rate at the
-            chosen threshold), `caught_fpr5` (recall there) and `answered`, all on the test.
+        measured: Its `ece`, `ece_calibrated`, `ece_by_chance`, `false_positive_rate_fpr5` and `recall_fpr5`
+            (both at the chosen threshold) and `answered`, all on the test.
         loss: The largest loss by damage: `model`, `damage`, and the ROC-AUCs `as they are` and `ROC-AUC`.
         split_effect: What a random split adds to a probe's ROC-AUC.
         luck: A network's test ROC-AUC over seeds: `model`, `seeds`, `lowest`, `highest`.
@@ -35,8 +35,8 @@ def confidence(
         f"{interval_text(measured['ece'])} to {interval_text(measured['ece_calibrated'])}; chance alone "
         f"would make {_value(measured['ece_by_chance'])}.",
         "The threshold chosen for a false-positive rate of 5 % has one of "
-        f"{interval_text(measured['accused_fpr5'])} on the test, and a recall of "
-        f"{interval_text(measured['caught_fpr5'])}.",
+        f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
+        f"{interval_text(measured['recall_fpr5'])}.",
         f"With the uncertain band, {_share(measured['answered'])} of the test pictures get a verdict.",
         f"The largest loss by damage: {loss['model']}, {loss['damage']}, ROC-AUC from "
         f"{loss['as they are']:.2f} to {loss['ROC-AUC']:.2f}.",
@@ -81,8 +81,9 @@ def unseen_sources(
         model: Name of the model for people.
         test: Its ROC-AUC on the test.
         unseen: Its ROC-AUC on the unseen set; None where there is no such set.
-        sources: A row a generator (`label` 1) or photo source (0): `maker` (its name), `called_ai` (the share
-            called AI, 0–1) with `called_ai_low` NaN where no interval is estimable, `pictures`, `groups`.
+        sources: A row a generator (`label` 1) or photo source (0): `source` (its name), `called_ai` (the
+            share called AI, 0–1) with `called_ai_low` NaN where no interval is estimable, `pictures` and
+            `groups`.
         demonstration: Whether the data is the small sample.
     """
     if unseen is None or sources.empty:
@@ -212,7 +213,7 @@ def _extremes(sources: pd.DataFrame) -> list[str]:
 def _share_of(source: pd.Series) -> str:
     originals = f"{source['groups']} original{'' if source['groups'] == 1 else 's'}"
     pictures = f"{source['pictures']} pictures from {originals}"
-    return f"{as_it_is(source['maker'])}: {percent(source['called_ai'])} of {pictures}"
+    return f"{as_it_is(source['source'])}: {percent(source['called_ai'])} of {pictures}"
 
 
 def _value(entry: Estimate) -> str:

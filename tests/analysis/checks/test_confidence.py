@@ -77,7 +77,7 @@ def test_a_threshold_is_asked_of_every_part_and_swept():
     points = operating_points(odds, chosen, parts, seed=0)
     assert list(points) == ["Improved model, validation", "Improved model, test"]
     humans = odds["best"][40:][images["label"][40:] == 0]
-    assert points["Improved model, test"]["accused"].value == pytest.approx((humans >= 0).mean())
+    assert points["Improved model, test"]["false_positive_rate"].value == pytest.approx((humans >= 0).mean())
     sweep = sweep_parts(odds["best"], 4.0, parts)["test"]
     expected = called_sweep(images["label"][40:], at_temperature(odds["best"][40:], 4.0))
     pd.testing.assert_frame_equal(sweep, expected)

@@ -47,8 +47,8 @@ def test_values_are_scikit_learns():
     for row, odds in zip(table.itertuples(), scores.values(), strict=True):
         assert row.auc == pytest.approx(roc_auc_score(pictures["label"], odds))
         assert row.balanced_accuracy == pytest.approx(balanced_accuracy_score(pictures["label"], odds >= 0))
-        assert row.accused == pytest.approx((odds[pictures["label"] == 0] >= 0).mean())
-        assert row.caught == pytest.approx((odds[pictures["label"] == 1] >= 0).mean())
+        assert row.false_positive_rate == pytest.approx((odds[pictures["label"] == 0] >= 0).mean())
+        assert row.recall == pytest.approx((odds[pictures["label"] == 1] >= 0).mean())
 
 
 def test_a_drop_is_found_where_there_is_one_and_only_there():

@@ -126,18 +126,18 @@ def test_reliability_of_few_groups_has_no_interval():
 def test_operating_point_by_hand():
     label, probability = [0, 0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.6, 0.9, 0.3, 0.7, 0.8, 0.95]
     point = operating_point(label, probability, range(8), 0.7)
-    assert point["accused"] == Estimate(0.25)
-    assert point["caught"].value == 0.75
+    assert point["false_positive_rate"] == Estimate(0.25)
+    assert point["recall"].value == 0.75
     weighted = operating_point(label, probability, range(8), 0.7, weight=[1, 1, 1, 5, 1, 1, 1, 1])
-    assert weighted["accused"].value == pytest.approx(5 / 8)
+    assert weighted["false_positive_rate"].value == pytest.approx(5 / 8)
 
 
 def test_nobody_accused_among_few_is_no_proof_of_innocence():
     label = np.arange(60) % 2
     point = operating_point(label, np.where(label == 1, 0.9, 0.1), np.arange(60), 0.5, resamples=50)
-    assert point["accused"].value == point["accused"].low == 0
-    assert point["accused"].high == pytest.approx(1 - 0.025 ** (1 / 30))
-    assert point["caught"].low == pytest.approx(0.025 ** (1 / 30))
+    assert point["false_positive_rate"].value == point["false_positive_rate"].low == 0
+    assert point["false_positive_rate"].high == pytest.approx(1 - 0.025 ** (1 / 30))
+    assert point["recall"].low == pytest.approx(0.025 ** (1 / 30))
 
 
 def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
@@ -145,9 +145,9 @@ def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
     label = np.arange(400) % 2
     probability = rng.random(400)
     point = operating_point(label, probability, np.arange(400), 0.7, resamples=300)
-    assert point["accused"].low < 0.3 < point["accused"].high
-    assert point["caught"].low < 0.3 < point["caught"].high
-    assert point["caught"].high - point["caught"].low < 0.2
+    assert point["false_positive_rate"].low < 0.3 < point["false_positive_rate"].high
+    assert point["recall"].low < 0.3 < point["recall"].high
+    assert point["recall"].high - point["recall"].low < 0.2
 
 
 @given(answers.filter(lambda pairs: len({one for one, _ in pairs}) == 2))
@@ -194,7 +194,7 @@ def test_chosen_on_validation_and_measured_elsewhere():
     found = measure_calibration(chosen, new_odds, new_label, np.arange(6000), resamples=100)
     assert found["ece_calibrated"].value < 0.5 * found["ece"].value
     assert found["brier_calibrated"].value < found["brier"].value
-    assert found["accused_fpr5"].value == pytest.approx(0.05, abs=0.015)
+    assert found["false_positive_rate_fpr5"].value == pytest.approx(0.05, abs=0.015)
     assert found["threshold_fpr5"] == Estimate(chosen.threshold_fpr5)
     assert found["right"].value > found["right_without"].value
     assert found["ece_by_chance"].value < 0.03

@@ -230,12 +230,12 @@ def test_the_threshold_accuses_no_more_than_asked_and_no_lower_one_does():
     label, probability, _, weight = example(10, rows=400, ties=True)
     for asked in (0.0, 0.05, 0.3, 1.0):
         threshold = threshold_for_fpr(label, probability, weight, asked)
-        accused = [
+        rates = [
             np.sum(weight[(label == 0) & (probability >= t)]) / np.sum(weight[label == 0])
             for t in [threshold, *np.unique(probability[probability < threshold])]
         ]
-        assert accused[0] <= asked + 1e-9
-        assert all(share > asked for share in accused[1:])
+        assert rates[0] <= asked + 1e-9
+        assert all(share > asked for share in rates[1:])
     assert threshold_for_fpr([1], [0.5]) is None
     assert threshold_for_fpr([0, 1], [1.0, 1.0]) > 1
 

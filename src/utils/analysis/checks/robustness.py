@@ -29,8 +29,8 @@ Step = tuple[str, float]
 
 AS_THEY_ARE: Step = (AS_IT_IS, 0.0)
 
-METRICS = ("auc", "balanced_accuracy", "accused", "caught")
-"""What is measured at each level; `accused` and `caught` are the shares of each class called AI."""
+METRICS = ("auc", "balanced_accuracy", "false_positive_rate", "recall")
+"""What is measured at each level; the rates are shares of a class called AI."""
 
 
 def all_steps() -> list[Step]:
@@ -230,8 +230,8 @@ def _measure(label: NDArray[np.intp], odds: NDArray[np.float64]):
         return {
             "auc": ranking(weight)["auc"],
             "balanced_accuracy": decisions["balanced_accuracy"],
-            "accused": fp / (fp + tn) if fp + tn > 0 else np.nan,
-            "caught": decisions["recall"],
+            "false_positive_rate": fp / (fp + tn) if fp + tn > 0 else np.nan,
+            "recall": decisions["recall"],
         }
 
     return statistic

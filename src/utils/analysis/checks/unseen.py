@@ -1,4 +1,4 @@
-"""Generators and photographers that training never met: who is recognised, who is accused, how surely."""
+"""Generators and photo sources that training never met: recall, false-positive rates, their intervals."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ LEAST_GROUPS = 5
 NOT_KNOWN = "not known"
 
 ALL_IN_TURN = "each of these in turn"
-"""The row of a leave-one-out table that averages over the makers above it."""
+"""The row of a leave-one-out table that averages over the sources above it."""
 
-MAKER_COLUMNS = (
-    *("label", "maker", "groups", "pictures", "median"),
+SOURCE_COLUMNS = (
+    *("label", "source", "groups", "pictures", "median"),
     *(f"{part}{end}" for part in ("called_ai", "auc") for end in ("", "_low", "_high")),
 )
 
 HOLDOUT_COLUMNS = (
-    "maker",
+    "source",
     "groups",
     "pictures",
     *(f"{part}{end}" for part in ("met", "left_out", "drop") for end in ("", "_low", "_high")),
@@ -38,16 +38,16 @@ HOLDOUT_COLUMNS = (
 
 
 Ranked = tuple[NDArray[np.intp], Statistic, Statistic]
-"""Rows, and the ranking of them by the probe that met others of the maker and by the one that did not."""
+"""Rows, and the ranking of them by the probe that met others of the source and by the one that did not."""
 
 
-def maker_of(pictures: pd.DataFrame) -> pd.Series:
+def source_of(pictures: pd.DataFrame) -> pd.Series:
     """Who made each picture: the generator of an AI-generated one, the source of a photograph."""
-    maker = pictures["generator"].where(pictures["label"] == 1, pictures["origin"])
-    return maker.replace("", NOT_KNOWN)
+    source = pictures["generator"].where(pictures["label"] == 1, pictures["origin"])
+    return source.replace("", NOT_KNOWN)
 
 
-def maker_table(
+def source_table(
     pictures: pd.DataFrame,
     probability: ArrayLike,
     weight: ArrayLike | None = None,
@@ -66,18 +66,18 @@ def maker_table(
         seed: Their seed.
 
     Returns:
-        A row a maker, AI-generated ones first, those with most groups first, columns `MAKER_COLUMNS`:
-        `median`, the median probability; `called_ai`, the share called AI (right for generators, an
-        accusation for photographs), and `auc` against all pictures of the other class, NaN where not defined
-        or not estimable.
+        A row a source, AI-generated ones first, those with most groups first, columns `SOURCE_COLUMNS`:
+        `median`, the median probability; `called_ai`, the share called AI (right for generators, a
+        false positive for photographs), and `auc` against all pictures of the other class, NaN where not
+        defined or not estimable.
     """
     probability = np.asarray(probability, dtype=float)
     label = pictures["label"].to_numpy(dtype=int)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
-    maker = maker_of(pictures).to_numpy()
+    source = source_of(pictures).to_numpy()
     rows = []
-    for one, name in dict.fromkeys(zip(label.tolist(), maker.tolist(), strict=True)):
-        mine = (label == one) & (maker == name)
+    for one, name in dict.fromkeys(zip(label.tolist(), source.tolist(), strict=True)):
+        mine = (label == one) & (source == name)
         groups = pictures.loc[mine, "group"]
         called = _called_ai(probability[mine] >= threshold, groups, weight[mine], resamples, seed)
         among = mine | (label != one)
@@ -85,7 +85,7 @@ def maker_table(
         rows.append(
             {
                 "label": one,
-                "maker": name,
+                "source": name,
                 "groups": groups.nunique(),
                 "pictures": int(mine.sum()),
                 "median": float(np.median(probability[mine])),
@@ -93,8 +93,8 @@ def maker_table(
                 **auc.columns("auc"),
             }
         )
-    order = {"by": ["label", "groups", "maker"], "ascending": [False, False, True], "ignore_index": True}
-    return pd.DataFrame(rows, columns=list(MAKER_COLUMNS)).sort_values(**order)
+    order = {"by": ["label", "groups", "source"], "ascending": [False, False, True], "ignore_index": True}
+    return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS)).sort_values(**order)
 
 
 def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5) -> tuple[float, float]:
@@ -114,14 +114,14 @@ def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5)
     )
 
 
-def readable_makers(table: pd.DataFrame) -> pd.DataFrame | str:
-    """A maker table for people: numbers with their intervals as text; a sentence if it has no rows."""
+def readable_sources(table: pd.DataFrame) -> pd.DataFrame | str:
+    """A source table for people: numbers with their intervals as text; a sentence if it has no rows."""
     if table.empty:
         return "This dataset has no unseen set."
     return pd.DataFrame(
         {
             "class": [CLASS_NAMES[one] for one in table["label"]],
-            "made by": table["maker"],
+            "made by": table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
             "called AI": [Estimate.from_row(row, "called_ai").text() for row in table.to_dict("records")],
@@ -135,75 +135,75 @@ def readable_makers(table: pd.DataFrame) -> pd.DataFrame | str:
 def leave_one_out(
     features: ArrayLike,
     pictures: pd.DataFrame,
-    maker: Sequence[str],
+    source: Sequence[str],
     side: int = 1,
     weight: ArrayLike | None = None,
     least_groups: int = LEAST_GROUPS,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How well a probe ranks the pictures of a maker with none of whose pictures it was trained.
+    """How well a probe ranks the pictures of a source with none of whose pictures it was trained.
 
-    In grouped folds, every probe is fitted twice: with the maker's other originals and without any of them.
-    Both rank the same pictures, the maker's against those of the other class in the fold. The difference is
-    the price of a maker that is new.
+    In grouped folds, every probe is fitted twice: with the source's other originals and without any of them.
+    Both rank the same pictures, the source's against those of the other class in the fold. The difference is
+    the price of a source that is new.
 
     Args:
         features: float [n, d], from a frozen network.
         pictures: Rows of the manifest: `label` and `group`.
-        maker: Generator family, or source of photographs, of each row, [n].
-        side: Class whose makers are left out; 1 for generators.
+        source: Generator family, or source of photographs, of each row, [n].
+        side: Class whose sources are left out; 1 for generators.
         weight: Weights, [n]; one each if not given.
-        least_groups: Makers with fewer groups are not left out by themselves.
+        least_groups: Sources with fewer groups are not left out by themselves.
         resamples: Number of bootstrap resamples.
         seed: Seed of folds and resamples.
 
     Returns:
-        A row a maker, the largest drop first, columns `HOLDOUT_COLUMNS`: AUCs (means over the folds that hold
-        the maker) when others of its pictures were `met` and when it was `left_out`, and their difference; of
-        several makers last a row `ALL_IN_TURN`, their mean, over more groups. No rows with fewer than two
-        makers, or fewer groups of a class than folds.
+        A row a source, the largest drop first, columns `HOLDOUT_COLUMNS`: AUCs (means over the folds that
+        hold the source) when others of its pictures were `met` and when it was `left_out`, and their
+        difference; of several sources last a row `ALL_IN_TURN`, their mean, over more groups. No rows with
+        fewer than two sources, or fewer groups of a class than folds.
     """
-    features, maker = np.asarray(features), np.asarray(maker)
+    features, source = np.asarray(features), np.asarray(source)
     label, group = pictures["label"].to_numpy(dtype=int), pictures["group"].to_numpy()
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     folds = grouped_folds(label, group, seed)
-    names = _makers_of_size(maker[label == side], group[label == side], least_groups)
-    if not folds or len(set(maker[label == side])) < 2:
+    names = _sources_of_size(source[label == side], group[label == side], least_groups)
+    if not folds or len(set(source[label == side])) < 2:
         names = pd.Series(dtype=int)
     probes = [fit_probe(features[fit], label[fit], weight[fit]) for fit, _ in folds]
     ranked: dict[str, list[Ranked]] = {}
     for name in names.index:
-        mine = (label == side) & (maker == name)
+        mine = (label == side) & (source == name)
         ranked[name] = list(_rank_twice(features, label, weight, folds, probes, mine, side))
     sets = {name: [name] for name in ranked} | ({ALL_IN_TURN: list(ranked)} if len(ranked) > 1 else {})
     rows = []
     for name, members in sets.items():
-        mine = (label == side) & np.isin(maker, members)
-        counts = {"maker": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
+        mine = (label == side) & np.isin(source, members)
+        counts = {"source": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
         entries = _compare([ranked[one] for one in members], label, group, weight, resamples, seed)
         for part, entry in entries.items():
             counts |= entry.columns(part)
         rows.append(counts)
     table = pd.DataFrame(rows, columns=list(HOLDOUT_COLUMNS))
-    together = table["maker"] == ALL_IN_TURN
+    together = table["source"] == ALL_IN_TURN
     single = table[~together].sort_values("drop", ascending=False)
     return pd.concat([single, table[together]], ignore_index=True)
 
 
-def readable_holdout(table: pd.DataFrame, maker: str = "source") -> pd.DataFrame | str:
+def readable_holdout(table: pd.DataFrame, source: str = "source") -> pd.DataFrame | str:
     """A leave-one-out table for people: numbers with their intervals as text; a sentence if it has no rows.
 
     Args:
         table: From `leave_one_out`.
-        maker: What was left out, such as `generator family`.
+        source: What was left out, such as `generator family`.
     """
     if table.empty:
-        return f"No {maker} here has enough originals to be left out."
+        return f"No {source} here has enough originals to be left out."
     rows = table.to_dict("records")
     return pd.DataFrame(
         {
-            maker: table["maker"],
+            source: table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
             "AUC, others of it in training": [Estimate.from_row(row, "met").text() for row in rows],
@@ -213,9 +213,9 @@ def readable_holdout(table: pd.DataFrame, maker: str = "source") -> pd.DataFrame
     )
 
 
-def _makers_of_size(maker: NDArray, group: NDArray, least: int) -> pd.Series:
-    """Number of groups of each maker that has enough of them and a name."""
-    groups = pd.Series(group).groupby(maker).nunique()
+def _sources_of_size(source: NDArray, group: NDArray, least: int) -> pd.Series:
+    """Number of groups of each source that has enough of them and a name."""
+    groups = pd.Series(group).groupby(source).nunique()
     return groups[(groups >= least) & ~groups.index.isin(["", NOT_KNOWN])]
 
 
@@ -228,7 +228,7 @@ def _rank_twice(
     mine: NDArray[np.bool_],
     side: int,
 ) -> Iterator[Ranked]:
-    """Rank a maker's pictures in each fold by the fold's probe, and by one that met none of the maker's."""
+    """Rank a source's pictures in each fold by the fold's probe, and by one that met none of the source's."""
     for (fit, score), probe in zip(folds, probes, strict=True):
         rows = score[(label[score] != side) | mine[score]]
         if not mine[rows].any():
@@ -247,7 +247,7 @@ def _compare(
     resamples: int,
     seed: int,
 ) -> dict[str, Estimate]:
-    """AUCs by both probes with their difference: means over folds, then over makers."""
+    """AUCs by both probes with their difference: means over folds, then over sources."""
     involved = np.unique(np.concatenate([rows for parts in ranked for rows, _, _ in parts]))
 
     def statistic(row_weight: NDArray[np.float64]) -> dict[str, float]:

@@ -23,7 +23,7 @@ BINS = 10
 TEMPERATURES = (0.05, 20.0)
 """Range searched: 20 turns the surest answer of an untrained network into a coin toss."""
 
-FALSE_ACCUSATIONS = 0.05
+FALSE_POSITIVES = 0.05
 """Share of human-made pictures that may be called AI."""
 
 BAND_ERRORS = 0.05
@@ -170,8 +170,8 @@ def operating_point(
     """What a threshold does to pictures that had no part in choosing it.
 
     Returns:
-        `accused`, the share of human-made pictures called AI, and `caught`, the share of AI-generated ones
-        called AI, each as an `Estimate`.
+        `false_positive_rate` and `recall`, the shares of human-made and of AI-generated pictures called AI,
+        each as an `Estimate`.
     """
     label = np.asarray(label, dtype=int)
     called = np.asarray(probability, dtype=float) >= threshold
@@ -179,7 +179,7 @@ def operating_point(
     def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {
             name: _share(called[label == one], row_weight[label == one])
-            for one, name in enumerate(("accused", "caught"))
+            for one, name in enumerate(("false_positive_rate", "recall"))
         }
 
     entries = bootstrap(shares, group, label, weight, resamples, seed)
@@ -187,17 +187,17 @@ def operating_point(
 
 
 def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
-    """The shares called AI at every threshold where one of them changes, for `accusation_plot`.
+    """The shares called AI at every threshold where one of them changes, for `threshold_plot`.
 
     Returns:
-        `threshold`, from the lowest probability to just above the highest; `accused`, of human-made pictures,
-        and `caught`, of AI-generated ones; NaN for a class without pictures.
+        `threshold`, from the lowest probability to just above the highest; `false_positive_rate` and
+        `recall`, NaN for a class without pictures.
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     threshold = np.unique([*probability, np.nextafter(probability.max(initial=0), np.inf)])
     columns = {"threshold": threshold}
-    for one, name in enumerate(("accused", "caught")):
+    for one, name in enumerate(("false_positive_rate", "recall")):
         mine = probability[label == one]
         order = np.argsort(mine)
         below = np.append(0, np.cumsum(weight[label == one][order]))
@@ -212,7 +212,7 @@ def uncertain_band(
     """Between which probabilities no plain verdict shall be given.
 
     *AI-generated* is said only from the probability on from which at most `errors` of validation's human-made
-    pictures would be accused; *Human-made* only up to the one below which at most `errors` of its
+    pictures would be called so; *Human-made* only up to the one below which at most `errors` of its
     AI-generated pictures would pass. Both classes are protected alike, and a model that cannot tell them
     apart gets a band from nearly 0 to nearly 1: it should not speak. The band always holds 0.5, where the
     label changes, so a verdict never contradicts the label.
@@ -291,7 +291,7 @@ def choose_calibration(
     """
     temperature = fit_temperature(log_odds, label, weight)
     probability = at_temperature(log_odds, temperature)
-    threshold = threshold_for_fpr(label, probability, weight, FALSE_ACCUSATIONS)
+    threshold = threshold_for_fpr(label, probability, weight, FALSE_POSITIVES)
     return CalibrationChoice(
         temperature,
         uncertain_band(label, probability, weight),
@@ -313,7 +313,8 @@ def measure_calibration(
     Returns:
         For `metrics.json`, each as an `Estimate`: `brier` and `ece` before, `brier_calibrated`
         and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
-        `accused_fpr5` and `caught_fpr5`; what the band does, `answered`, `right` and `right_without`.
+        `false_positive_rate_fpr5` and `recall_fpr5`; what the band does: `answered`, `right` and
+        `right_without`.
     """
     before, after = at_temperature(log_odds), at_temperature(log_odds, chosen.temperature)
     options = {"weight": weight, "resamples": resamples, "seed": seed}

@@ -246,7 +246,7 @@ def roc_band(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The ROC curve on an even grid, with the pointwise bootstrap interval of the share of AI caught.
+    """The ROC curve on an even grid, with the pointwise bootstrap interval of the recall.
 
     Returns:
         `fpr` from 0 to 1, `tpr`, `low`, `high`; the last two NaN where not estimable; no rows unless both
@@ -260,7 +260,7 @@ def roc_band(
     positive = label[order].astype(float)
     ends = np.flatnonzero(np.diff(probability[order], append=-np.inf))
 
-    def caught(row_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    def recall_at(row_weight: NDArray[np.float64]) -> NDArray[np.float64]:
         tpr = np.cumsum(row_weight[order] * positive)[ends]
         fpr = np.cumsum(row_weight[order] * (1 - positive))[ends]
         return np.interp(grid, np.append(0, fpr / fpr[-1]), np.append(0, tpr / tpr[-1]))
@@ -268,9 +268,9 @@ def roc_band(
     weight, groups = _weights(weight, label), sort_groups(group, label)
     band = np.full((2, points), np.nan)
     if groups.estimable:
-        draws = np.stack([caught(weight * drawn) for drawn in draw_weights(groups, resamples, seed)])
+        draws = np.stack([recall_at(weight * drawn) for drawn in draw_weights(groups, resamples, seed)])
         band = np.array([percentile_interval(column, groups.smallest) for column in draws.T]).T
-    return pd.DataFrame({"fpr": grid, "tpr": caught(weight), "low": band[0], "high": band[1]})
+    return pd.DataFrame({"fpr": grid, "tpr": recall_at(weight), "low": band[0], "high": band[1]})
 
 
 def pr_points(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
@@ -300,7 +300,7 @@ def threshold_sweep(
 def threshold_for_fpr(
     label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None, fpr: float = 0.05
 ) -> float | None:
-    """Lowest threshold that accuses at most this share of human-made pictures; None without any of them.
+    """Lowest threshold whose false-positive rate is at most this; None without any of them.
 
     Only a score that occurs, or the next number above the highest, is returned: p ≥ threshold means AI.
     """
@@ -312,8 +312,8 @@ def threshold_for_fpr(
     candidates = np.append(np.unique(probability), np.nextafter(probability.max(), np.inf))
     order = np.argsort(human)
     below = np.append(0, np.cumsum(weight[order]))
-    accused = 1 - below[np.searchsorted(human[order], candidates, side="left")] / below[-1]
-    return float(candidates[np.flatnonzero(accused <= fpr + 1e-12)[0]])
+    rate = 1 - below[np.searchsorted(human[order], candidates, side="left")] / below[-1]
+    return float(candidates[np.flatnonzero(rate <= fpr + 1e-12)[0]])
 
 
 def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -119,7 +119,7 @@ def mistakes(
     shown: int = 5,
     note: str = "",
 ) -> Figure:
-    """Draw the most confident mistakes: accused photographs above, missed AI-generated pictures below.
+    """Draw the most confident mistakes: photographs called AI above, missed AI-generated pictures below.
 
     Args:
         pictures: Wrongly answered pictures in the order to show them, [n].
