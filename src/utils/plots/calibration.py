@@ -145,6 +145,6 @@ def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: s
     row = below.iloc[-1] if len(below) else sweep.iloc[0]
     who = f"{model_name(model)}: " if model else ""
     return (
-        f"{who}set for a false-positive rate of 5 %, the threshold gives {percent(row['false_positive_rate'])} "
-        f"on the {split} split and a recall of {percent(row['recall'])}"
+        f"{who}set for a false-positive rate of 5 %, the threshold gives "
+        f"{percent(row['false_positive_rate'])} on the {split} split and a recall of {percent(row['recall'])}"
     )
