@@ -2,9 +2,16 @@
 # Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random  ENCODER=auto|…
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export DATA_SOURCE DATA_DIR PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
+# Names are data: a `$` or `#` in them means nothing to make or to the shell.
+override DATA_DIR := $(value DATA_DIR)
+override IMAGE := $(value IMAGE)
+export DATA_SOURCE DATA_DIR IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
+
+# A run belongs to the folder it is started in, whichever clone the environment was set up for.
+PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+export PYTHONPATH
 
 # Inside a conda environment made from environment.yml that one is used; anywhere else, a .venv of our own.
 ENV_NAME := human-or-ai
@@ -22,10 +29,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make .venv and install the lock (once; about 1.1 GB to download)
+	@[ "$$(sed -n 1p "$(STAMP)")" = "$$(pwd -P)" ] || sh scripts/setup.sh "$(ENV)" "$(STAMP)"
 
 $(STAMP): requirements.txt pyproject.toml
-	@sh scripts/setup.sh "$(ENV)"
-	@touch "$@"
+	@sh scripts/setup.sh "$(ENV)" "$@"
 
 reproduce: setup ## run every notebook in order, skipping what is up to date
 	@$(PY) -m src.utils.pipeline.run
@@ -40,13 +47,13 @@ notebook: setup ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab notebooks
 
 predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
-	@$(PY) -m src.utils.predict $(IMAGE)
+	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; $(PY) -m src.utils.predict "$$@"
 
 app: setup ## serve the web page on this machine
 	@$(PY) -m src.app
 
 publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
-	@$(PY) -m src.utils.publish_model $(MODEL)
+	@$(PY) -m src.utils.models.store.publish_model $(MODEL)
 
 benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
 	@$(PY) -m benchmarks.run

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras.applications import vgg19
 
-from benchmarks.run import Task, measure
+from benchmarks.timing import Task, measure
 from src.utils.models.networks.imagenet import INPUT_SIZE, TOP, load_vgg19
 
 

@@ -16,8 +16,9 @@ from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
 from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches
-from src.utils.models.training.precision import training_policy
+from src.utils.models.training.precision import choose_precision
 from src.utils.models.training.train import Recipe, build_and_compile
+from src.utils.settings import Settings
 
 RECIPE = Recipe(epochs=1, seed=0)
 
@@ -52,7 +53,7 @@ def make_feed(cache: PixelCache, examples: Examples) -> Callable[[], None]:
 
 def make_epoch(cache: PixelCache, examples: Examples) -> Callable[[], None]:
     """One epoch of training, in the precision this machine is given."""
-    model = build_and_compile(build_deck_cnn, RECIPE, training_policy())
+    model = build_and_compile(build_deck_cnn, RECIPE, choose_precision(Settings.from_env().precision).policy)
     batches = endless_batches(cache, examples, RECIPE.batch_size, RECIPE.seed)
     steps = math.ceil(len(examples) / RECIPE.batch_size)
     return lambda: model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)

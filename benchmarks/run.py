@@ -11,12 +11,10 @@ import argparse
 import os
 import platform
 import resource
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +23,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks import server
+from benchmarks.timing import Task, measure
 from src.utils.data.pictures.listing import is_image_name
+from src.utils.environment import quiet_start
 from src.utils.files import write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, PREFERRED
-from src.utils.quiet import quiet_start
 from src.utils.settings import PROJECT_ROOT, Settings
 
 LABELLED = 16
@@ -36,40 +35,6 @@ LABELLED = 16
 
 BUNDLE = "cnn_deck"
 RESULT = PROJECT_ROOT / "reports" / "benchmark.json"
-
-
-@dataclass(frozen=True)
-class Task:
-    """One piece of work, done in two ways.
-
-    Attributes:
-        name: What is done.
-        pictures: How many pictures one run handles.
-        deck: Does it the deck's way.
-        ours: Does it our way.
-    """
-
-    name: str
-    pictures: int
-    deck: Callable[[], Any]
-    ours: Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Medians over the repeats of one way.
-
-    Attributes:
-        seconds: Wall time of one run.
-        pictures_per_second: Its inverse for one picture.
-        busy_cores: Processor time per wall time.
-        runs: Wall time of every run, in seconds.
-    """
-
-    seconds: float
-    pictures_per_second: float
-    busy_cores: float
-    runs: list[float]
 
 
 def main() -> int:
@@ -181,48 +146,12 @@ def repeatedly(times: int, work: Callable[[], Any]) -> Callable[[], None]:
     return run
 
 
-def measure(task: Task, repeats: int) -> dict[str, Any]:
-    """Time both ways in turns, after a run of each that is not counted."""
-    ways = {"deck": task.deck, "ours": task.ours}
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for repeat in range(repeats + 1):
-        for name, work in ways.items():
-            timing = time_once(work)
-            if repeat:
-                runs[name].append(timing)
-    timings = {name: summarise(task.pictures, pairs) for name, pairs in runs.items()}
-    return {
-        "name": task.name,
-        "pictures": task.pictures,
-        **{name: asdict(timing) for name, timing in timings.items()},
-        "times_faster": round(timings["deck"].seconds / timings["ours"].seconds, 2),
-    }
-
-
-def time_once(work: Callable[[], Any]) -> tuple[float, float]:
-    """Wall and processor seconds of one run."""
-    wall, processor = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - processor
-
-
-def summarise(pictures: int, runs: list[tuple[float, float]]) -> Timing:
-    """Medians of (wall, processor) pairs."""
-    seconds = statistics.median(wall for wall, _ in runs)
-    return Timing(
-        seconds=round(seconds, 5),
-        pictures_per_second=round(pictures / seconds, 1),
-        busy_cores=round(statistics.median(processor / wall for wall, processor in runs), 2),
-        runs=[round(wall, 5) for wall, _ in runs],
-    )
-
-
 def describe_machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     from src.utils.models.bundle.bundle import library_versions
     from src.utils.models.training.precision import choose_precision
 
-    precision = choose_precision()
+    precision = choose_precision(Settings.from_env().precision)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "processor": processor_name(),

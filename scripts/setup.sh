@@ -1,8 +1,9 @@
 #!/bin/sh
 # Make the environment and install exactly what the lock says, with plain python and pip.
-# usage: sh scripts/setup.sh ENV_FOLDER
+# usage: sh scripts/setup.sh ENV_FOLDER STAMP
+# The stamp says which checkout the environment serves (line 1) and with which lock (line 2).
 set -eu
-env=$1
+env=$1 stamp=$2
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -37,15 +38,27 @@ if ! "$env/bin/python" -c "$supported"; then
     exit 1
 fi
 
-free_mb=$(df -Pm . | awk 'NR == 2 {print $4}')
-if [ "$free_mb" -lt 4500 ]; then
-    echo "Only $free_mb MB are free here: the environment takes about 4 GB; make room and try again." >&2
-    exit 1
+here=$(pwd -P) served='' installed=''
+if [ -f "$stamp" ]; then
+    served=$(sed -n 1p "$stamp")
+    installed=$(sed -n 2p "$stamp")
 fi
-
-echo "Installing the locked packages into $env (about 1.1 GB to download, a few minutes the first time) ..."
-"$env/bin/python" -m pip install --quiet --require-hashes -r requirements.txt || {
-    echo "Installing failed: see the lines above; 'make setup' again continues (downloads are kept)." >&2
-    exit 1
-}
+lock=$(cksum < requirements.txt)
+if [ "$installed" != "$lock" ]; then
+    free_mb=$(df -Pm . | awk 'NR == 2 {print $4}')
+    if [ "$free_mb" -lt 4500 ]; then
+        echo "Only $free_mb MB are free here: the environment takes about 4 GB; make room and try again." >&2
+        exit 1
+    fi
+    echo "Installing the locked packages into $env (about 1.1 GB to download, a few minutes the first time) ..."
+    "$env/bin/python" -m pip install --quiet --require-hashes -r requirements.txt || {
+        echo "Installing failed: see the lines above; 'make setup' again continues (downloads are kept)." >&2
+        exit 1
+    }
+fi
+if [ -n "$served" ] && [ "$served" != "$here" ]; then
+    echo "$env served $served: from now on it serves $here."
+fi
 "$env/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
+printf '%s\n%s\n' "$here" "$lock" > "$stamp.new"
+mv "$stamp.new" "$stamp"

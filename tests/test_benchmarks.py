@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import run as benchmark
-from benchmarks import server
-from benchmarks.run import Task, as_table, collect_pictures, make_picture, measure
+from benchmarks import server, timing
+from benchmarks.run import as_table, collect_pictures, make_picture
+from benchmarks.timing import Task, measure
 from src.utils.settings import Settings
 
 
@@ -28,7 +29,7 @@ def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: py
         work()
         return next(timings[calls[-1]])
 
-    monkeypatch.setattr(benchmark, "time_once", time_once)
+    monkeypatch.setattr(timing, "time_once", time_once)
     row = measure(Task("work", 10, lambda: calls.append("d"), lambda: calls.append("o")), repeats=3)
     assert calls == ["d", "o"] * 4
     assert row["deck"] == {

@@ -1,11 +1,13 @@
+from src.utils.datasets import DEMONSTRATION
+from src.utils.estimate import Estimate
 from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent, trust_sentence
 
 
 def test_a_number_is_written_with_what_is_known_of_it():
-    assert interval_text({"value": 0.641, "low": 0.552, "high": 0.72}) == "0.64 [0.55, 0.72]"
-    assert interval_text({"value": 0.641, "low": 0.552, "high": 0.72}, digits=3) == "0.641 [0.552, 0.720]"
-    assert interval_text({"value": 0.5, "low": None, "high": None}) == "0.50 (interval not estimable)"
-    assert interval_text({"value": None, "low": None, "high": None}) == interval_text(None) == "–"
+    assert interval_text(Estimate(0.641, 0.552, 0.72)) == "0.64 [0.55, 0.72]"
+    assert interval_text(Estimate(0.641, 0.552, 0.72), digits=3) == "0.641 [0.552, 0.720]"
+    assert interval_text(Estimate(0.5)) == "0.50 (interval not estimable)"
+    assert interval_text(Estimate()) == interval_text(None) == "–"
 
 
 def test_shares_are_whole_percents():
@@ -24,6 +26,6 @@ def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
 def test_trust_is_what_was_measured():
     auc = {"value": 0.62, "low": None, "high": None}
     said = trust_sentence({"demonstration": True, "metrics": {"test": {"auc": auc}}})
-    assert "demonstration" in said and "0.62 (interval not estimable)" in said
+    assert said.startswith(DEMONSTRATION) and "0.62 (interval not estimable)" in said
     assert "has not been measured" in trust_sentence({"metrics": {}})
     assert "not proof" in trust_sentence({"demonstration": False})

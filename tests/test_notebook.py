@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from src.utils.notebook import DEMONSTRATION, count_by_class, facts_table, open_notebook, takeaways
+from src.utils.datasets import DEMONSTRATION
+from src.utils.notebook import count_by_class, facts_table, open_notebook, show, takeaways
 from src.utils.plots.figure.saving import read_index
 from src.utils.plots.figure.style import new_figure
 from src.utils.settings import PROJECT_ROOT, Settings
@@ -57,3 +58,9 @@ def test_counts_by_class_sum_up_what_is_left_over():
 def test_facts_are_laid_out_with_readable_numbers():
     table = facts_table({"pictures": 79950, "from": "here"}).data
     assert table.splitlines()[2:] == ["| pictures | 79,950 |", "| from | here |"]
+
+
+def test_a_table_shows_itself_and_no_pictures_are_a_sentence():
+    table = pd.DataFrame({"origin": ["a"], "label": [0], "group": ["1"]})
+    assert show(table) is table
+    assert show(count_by_class(table.head(0), "origin")).data == "There are no such pictures here."

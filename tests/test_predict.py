@@ -14,11 +14,12 @@ import pytest
 from PIL import Image
 
 from src.utils import predict
+from src.utils.datasets import DEMONSTRATION
+from src.utils.environment import quiet_start
 from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.predict import main
-from src.utils.quiet import quiet_start
 from src.utils.settings import CLASS_NAMES
 from tests.models.tiny import build_tiny
 
@@ -61,7 +62,7 @@ def test_a_picture_gives_a_row_with_the_contracts_columns(model: str, pictures: 
     assert row["label"] == CLASS_NAMES[probability >= 0.5]
     assert float(row["confidence"]) == pytest.approx(100 * max(probability, 1 - probability), abs=1e-3)
     assert row["verdict"] == ("Uncertain" if 0.4 < probability < 0.6 else row["label"])
-    assert "demonstration" in err and "uncalibrated" not in err
+    assert DEMONSTRATION in err.splitlines() and "uncalibrated" not in err
 
 
 def test_an_uncalibrated_model_says_so(tmp_path: Path, pictures: Path, capsys) -> None:

@@ -38,8 +38,15 @@ def test_more_seeds_only_where_training_is_quick(tmp_path):
     assert Settings.from_env({"DATA_SOURCE": "kaggle", "SEEDS": "2"}, root=tmp_path).seeds == 2
 
 
+def test_precision_and_encoder_are_chosen_later_unless_asked_for(tmp_path):
+    settings = Settings.from_env({}, root=tmp_path)
+    assert (settings.precision, settings.encoder) == ("auto", "auto")
+    settings = Settings.from_env({"PRECISION": "float32", "ENCODER": "dinov2_base"}, root=tmp_path)
+    assert (settings.precision, settings.encoder) == ("float32", "dinov2_base")
+
+
 def test_empty_values_count_as_unset(tmp_path):
-    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SEEDS", "SPLIT")
+    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SEEDS", "SPLIT", "PRECISION", "ENCODER")
     assert Settings.from_env(dict.fromkeys(names, ""), root=tmp_path) == Settings.from_env({}, root=tmp_path)
 
 
@@ -49,6 +56,7 @@ def test_empty_values_count_as_unset(tmp_path):
         ("DATA_SOURCE", "imagenet"),
         ("PROFILE", "fast"),
         ("SPLIT", "pair"),
+        ("PRECISION", "float16"),
         ("SEED", "-1"),
         ("SEED", "x"),
         ("SEEDS", "0"),

@@ -12,8 +12,7 @@ from gunicorn.arbiter import Arbiter
 from src.app import create_app
 from src.app.limits import Limits
 from src.app.model import BundleModel, chosen_folder, model_location
-from src.utils.environment import read_dotenv
-from src.utils.quiet import quiet_start
+from src.utils.environment import quiet_start, read_dotenv
 from src.utils.settings import PROJECT_ROOT, UserError
 
 

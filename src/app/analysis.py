@@ -16,7 +16,7 @@ from src.app.limits import MEGA, Limits
 from src.app.model import Model, ModelSlot
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.declared import read_declared
-from src.utils.data.pictures.decode import ImageError, open_header, open_image
+from src.utils.data.pictures.decode import ImageError, decode, open_header
 from src.utils.data.web.fetch import FetchedImage, FetchError
 from src.utils.settings import CLASS_NAMES, UserError
 
@@ -100,19 +100,21 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
         raise PictureError("too_large", sentence)
     with slot.turn:
         header = open_header(data, limits.pixels, "The file")
-        if header.width * header.height > limits.pixels:
-            size = f"{header.width:,} × {header.height:,} pixels"
+        width, height = header.size
+        if width * height > limits.pixels:
+            size = f"{width:,} × {height:,} pixels"
             sentence = f"The picture has {size}, more than the {limits.pixels // MEGA} megapixels allowed."
             raise PictureError("too_many_pixels", sentence)
-        with turn_for_large(header.width * header.height):
-            return _predict(data, slot.model) | {
-                "declared": read_declared(data, header),
-                "preview": _small_copy(data, limits) if preview else None,
-            }
+        with turn_for_large(width * height):
+            declared = read_declared(data, header)
+            image = decode(header, limits.pixels)
+            del header  # and with it the pixels in their own mode
+            entry = _predict(image, slot.model)
+            return entry | {"declared": declared, "preview": _shrink(image) if preview else None}
 
 
-def _predict(data: bytes, model: Model) -> dict[str, Any]:
-    prediction = model.predict(data)
+def _predict(image: Image.Image, model: Model) -> dict[str, Any]:
+    prediction = model.predict(image)
     probability = prediction.probability_ai
     evidence = prediction.evidence
     return {
@@ -128,9 +130,8 @@ def _predict(data: bytes, model: Model) -> dict[str, Any]:
     }
 
 
-def _small_copy(data: bytes, limits: Limits) -> str:
-    """A JPEG of at most 640 pixels a side, as base64."""
-    image = open_image(data, limits.pixels)
+def _shrink(image: Image.Image) -> str:
+    """Make of a picture a JPEG of at most 640 pixels a side, as base64; it is used up."""
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=85)

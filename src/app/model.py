@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
+from src.utils.datasets import DATASETS, DEMONSTRATION
 from src.utils.models.bundle.bundle import FACTS_FILE, default_bundle_dir
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.store.bucket import ModelStore
@@ -55,8 +57,8 @@ class Model(Protocol):
     name: str
     facts: Mapping[str, Any]
 
-    def predict(self, data: bytes) -> Prediction:
-        """Answer for a picture's file; raises ImageError if it cannot be decoded."""
+    def predict(self, image: Image.Image) -> Prediction:
+        """Answer for a decoded picture (`open_image`), which stays as it is."""
 
 
 class BundleModel:
@@ -79,9 +81,9 @@ class BundleModel:
         predictor.predict_pixels(np.zeros((1, size, size, 3), np.uint8))
         return cls(predictor)
 
-    def predict(self, data: bytes) -> Prediction:
-        """Answer for a picture's file."""
-        probabilities, maps = self._predictor.explain(self._predictor.read(data)[None])
+    def predict(self, image: Image.Image) -> Prediction:
+        """Answer for a decoded picture."""
+        probabilities, maps = self._predictor.explain(self._predictor.read(image)[None])
         probability = float(probabilities[0])
         row = self._predictor.row("", probability)
         evidence = None if maps is None else maps[0]
@@ -197,8 +199,8 @@ def public_facts(model: Model) -> dict[str, Any]:
     """What everybody may know about a model, for `GET /model` and its card.
 
     Returns:
-        `name` and `title` (for people), `trained_on` and `reading` (sentences), and `PUBLIC_FACTS` where the
-        bundle has them.
+        `name` and `title` (for people), `trained_on` and `reading` (sentences), `notice` (what to say first,
+        or nothing), and `PUBLIC_FACTS` where the bundle has them.
     """
     facts = model.facts
     return {
@@ -206,22 +208,17 @@ def public_facts(model: Model) -> dict[str, Any]:
         "title": model_name(model.name),
         "trained_on": describe_training(facts),
         "reading": describe_reading(facts),
+        "notice": DEMONSTRATION if facts.get("demonstration") else "",
         **{name: facts[name] for name in PUBLIC_FACTS if name in facts},
     }
 
 
-TRAINED_ON = {
-    "sample": "a small demonstration sample",
-    "kaggle": "the Kaggle dataset “AI vs. Human-Generated Images”",
-    "folder": "its owner's own images",
-}
-
-
 def describe_training(facts: Mapping[str, Any]) -> str:
     """Say what a model was trained on, in words that fit after "trained on"."""
-    source = TRAINED_ON.get(facts.get("source", ""), "images of unknown origin")
+    dataset = DATASETS.get(facts.get("source", ""))
+    words = dataset.trained_on if dataset else "images of unknown origin"
     pictures = facts.get("training", {}).get("pictures")
-    return f"{source} ({pictures:,} pictures)" if pictures else source
+    return f"{words} ({pictures:,} pictures)" if pictures else words
 
 
 def describe_reading(facts: Mapping[str, Any]) -> str:

@@ -14,13 +14,15 @@ from src.app.analysis import Fetch, analyse_links, analyse_upload
 from src.app.limits import MEGA, Limits
 from src.app.model import ModelSlot, public_facts
 from src.app.protection import PictureRate
-from src.utils.names import interval_text, metric_name
+from src.utils.data.pictures.formats import FORMATS
+from src.utils.estimate import Estimate
+from src.utils.names import METRICS, metric_name
 
 pages = Blueprint("pages", __name__)
 
 EXTENSION = "pictures"
 MAX_JSON_BYTES = 200_000
-CARD_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "brier", "ece")
+CARD_METRICS = {name for name, metric in METRICS.items() if metric.on_card}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _require_model() -> None:
 @pages.get("/")
 def index() -> str:
     """The page for people."""
-    return render_template("index.html", limits=_services().limits, mega=MEGA)
+    return render_template("index.html", limits=_services().limits, mega=MEGA, formats=FORMATS)
 
 
 @pages.get("/card")
@@ -148,7 +150,7 @@ def _wants_preview() -> bool:
 def _card_metrics(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Rows of the card's table: split, metric, number with its interval where one was measured."""
     return [
-        (split, metric_name(name), interval_text(entry) if isinstance(entry, dict) else f"{entry:.2f}")
+        (split, metric_name(name), Estimate(**entry).text() if isinstance(entry, dict) else f"{entry:.2f}")
         for split, measured in facts.get("metrics", {}).items()
         for name, entry in measured.items()
         if name in CARD_METRICS and entry is not None

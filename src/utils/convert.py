@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.utils.quiet import quiet_start
+from src.utils.environment import quiet_start
+from src.utils.files import sha256_file
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def convert(path: Path, folder: Path, told: Told) -> tuple[Bundle, Converted]:
     converted = convert_legacy(load_legacy(path), told)
     origin = {
         "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": sha256_file(path),
         "output": converted.output,
         "high_means": told.high_means,
         "classes": told.classes,

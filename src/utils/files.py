@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing and placing files so that a crash leaves the old one or the new one, and checksums of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,23 +49,70 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, all or nothing.
+    """Write `value` as indented JSON, all or nothing; of a dataclass its fields.
 
     Raises:
         ValueError: A number is NaN or infinite, which JSON does not have; use None.
     """
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=asdict)
+    write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, objects: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        objects: What to make of each JSON object, such as `estimate.read_estimates`; a dictionary by default.
+    """
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=objects)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV without its index, all or nothing."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source` by a hard link or, where that cannot be, an equal copy of it.
+
+    A target that is the very file, or a copy of equal size and time of change, is left alone. A symbolic link
+    is followed: what it leads to is linked.
+
+    Args:
+        source: A file.
+        target: The final name, in a folder that exists.
+
+    Raises:
+        FileNotFoundError: There is no such source.
+        OSError: The folder cannot be written or the disk is full; nothing is left half-written.
+    """
+    state = source.stat()
+    if target.is_file() and _is_same(state, target.stat()):
+        return
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another disk, or one without links
+        with atomic_path(target) as temporary:
+            shutil.copy2(source, temporary)
+
+
+def _is_same(first: os.stat_result, second: os.stat_result) -> bool:
+    unchanged_copy = (first.st_size, first.st_mtime_ns) == (second.st_size, second.st_mtime_ns)
+    return unchanged_copy or os.path.samestat(first, second)
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of some bytes: 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, read in blocks: 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_bytes(data: bytes) -> str:

@@ -1,10 +1,19 @@
-"""What models, metrics and sources are called where people read them, and how a number is written there."""
+"""What models and metrics are called where people read them, and how a number is written there.
+
+Also how a name that is data (of a file, a generator, a photo source) is written into a sentence, Markdown or
+a figure. In tables and files it stays exactly what it is.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from src.utils.datasets import DEMONSTRATION
+from src.utils.estimate import Estimate
 
 MODEL_NAMES = {
     "always_ai": "Always answers AI",
@@ -16,30 +25,45 @@ MODEL_NAMES = {
 }
 """The project's models in the order of every table."""
 
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1 (AI)",
-    "f1_macro": "F1 (macro)",
-    "auc": "ROC-AUC",
-    "average_precision": "Average precision",
-    "brier": "Brier score",
-    "ece": "Calibration error",
-    "brier_calibrated": "Brier score, calibrated",
-    "ece_calibrated": "Calibration error, calibrated",
-    "ece_by_chance": "Calibration error by chance",
-    "threshold_fpr5": "Threshold for 5 % false accusations",
-    "accused_fpr5": "Human-made accused there",
-    "caught_fpr5": "AI-generated caught there",
-    "accused": "Human-made accused",
-    "caught": "AI-generated caught",
-    "answered": "Share with a verdict",
-    "right": "Right among verdicts",
-    "right_without": "Right without the band",
-    "twin_above_its_photograph": "Twin ranked above its photograph",
+
+class Metric(NamedTuple):
+    """Where a metric is shown, and as what.
+
+    Attributes:
+        title: Its name for people.
+        in_table: Whether tables of models have a column for it.
+        on_card: Whether the page's card of the model lists it.
+    """
+
+    title: str
+    in_table: bool = False
+    on_card: bool = False
+
+
+METRICS = {
+    "accuracy": Metric("Accuracy", in_table=True, on_card=True),
+    "balanced_accuracy": Metric("Balanced accuracy", in_table=True, on_card=True),
+    "precision": Metric("Precision", in_table=True, on_card=True),
+    "recall": Metric("Recall", in_table=True, on_card=True),
+    "f1": Metric("F1 (AI)", in_table=True, on_card=True),
+    "f1_macro": Metric("F1 (macro)"),
+    "auc": Metric("ROC-AUC", in_table=True, on_card=True),
+    "average_precision": Metric("Average precision", in_table=True),
+    "brier": Metric("Brier score", on_card=True),
+    "ece": Metric("Calibration error", on_card=True),
+    "brier_calibrated": Metric("Brier score, calibrated"),
+    "ece_calibrated": Metric("Calibration error, calibrated"),
+    "ece_by_chance": Metric("Calibration error by chance"),
+    "threshold_fpr5": Metric("Threshold for a false-positive rate of 5 %"),
+    "false_positive_rate_fpr5": Metric("False-positive rate there"),
+    "recall_fpr5": Metric("Recall there"),
+    "false_positive_rate": Metric("False-positive rate"),
+    "answered": Metric("Share with a verdict"),
+    "right": Metric("Right among verdicts"),
+    "right_without": Metric("Right without the band"),
+    "twin_above_its_photograph": Metric("Twin ranked above its photograph"),
 }
+"""Every metric, in the order of every table."""
 
 ALL_CONTAINER = "all container facts"
 """The shortcut audit's row for a model on all container facts together."""
@@ -58,8 +82,6 @@ FACT_NAMES = {
     "subsampling": "JPEG subsampling",
 }
 
-SOURCE_NAMES = {"sample": "demonstration sample", "kaggle": "Kaggle dataset", "folder": "your own images"}
-
 
 def model_name(model: str) -> str:
     """Name of a model for people; one that is not the project's stands for itself."""
@@ -68,7 +90,7 @@ def model_name(model: str) -> str:
 
 def metric_name(metric: str) -> str:
     """Name of a metric for people."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ").capitalize()
 
 
 def fact_name(fact: str) -> str:
@@ -76,24 +98,47 @@ def fact_name(fact: str) -> str:
     return FACT_NAMES.get(fact, fact.replace("_", " "))
 
 
+def one_line(text: str) -> str:
+    """Write a text on one line: line breaks, tabs and other control characters as their escapes."""
+    breaking = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of characters, separators of lines and paragraphs
+    return "".join(
+        one.encode("unicode_escape").decode() if unicodedata.category(one) in breaking else one
+        for one in text
+    )
+
+
+def short_name(name: str, most: int = 34) -> str:
+    """Write a name for a place of little room, such as a tick of a figure: one line, its end cut off."""
+    plain = one_line(name)
+    return plain if len(plain) <= most else f"{plain[: most - 1].rstrip()}…"
+
+
+def as_it_is(text: str) -> str:
+    """Write a text into Markdown so that it is shown as it is, whatever Markdown, HTML or TeX it looks like.
+
+    Args:
+        text: Any text. One without special characters stays; another becomes one code span, written in HTML
+            because that holds in a table, too, and because mathematics is not looked for in it.
+    """
+    plain = one_line(text)
+    if not re.search(r"[\\`*{}\[\]<>#|$&~^!]|(?<!\w)_|_(?!\w)", plain):
+        return plain
+    return "<code>" + re.sub(r"[^\w ]|_", lambda one: f"&#{ord(one[0])};", plain) + "</code>"
+
+
 def percent(share: float) -> str:
     """Write a share as whole percents: `64 %`; `–` if there is none."""
     return "–" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
-def interval_text(entry: Mapping[str, float | None] | None, digits: int = 2) -> str:
-    """Write a number with its interval: `0.64 [0.55, 0.72]`, or what is known of it.
+def interval_text(estimate: Estimate | None, digits: int = 2) -> str:
+    """Write a number with its interval: `0.64 [0.55, 0.72]`, or what is known of it; `–` for None.
 
     Args:
-        entry: `{"value", "low", "high"}`, None where not defined or not estimable.
+        estimate: The number.
         digits: Digits after the point.
     """
-    if entry is None or entry["value"] is None:
-        return "–"
-    value = f"{entry['value']:z.{digits}f}"
-    if entry["low"] is None or entry["high"] is None:
-        return f"{value} (interval not estimable)"
-    return f"{value} [{entry['low']:z.{digits}f}, {entry['high']:z.{digits}f}]"
+    return "–" if estimate is None else estimate.text(digits)
 
 
 def trust_sentence(facts: Mapping[str, Any]) -> str:
@@ -104,10 +149,10 @@ def trust_sentence(facts: Mapping[str, Any]) -> str:
     """
     auc = facts.get("metrics", {}).get("test", {}).get("auc")
     measured = (
-        f"On test pictures it never met, its ROC-AUC is {interval_text(auc)}; a coin toss has 0.50."
+        f"On test pictures it never met, its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
         if auc
         else "It has not been measured on pictures it never met."
     )
     if facts.get("demonstration"):
-        return f"This model is a demonstration trained on a small sample, not a detector. {measured}"
+        return f"{DEMONSTRATION} {measured}"
     return f"An answer is an estimate, not proof. {measured}"

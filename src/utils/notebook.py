@@ -11,14 +11,12 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
+from src.utils.datasets import DEMONSTRATION
+from src.utils.names import as_it_is
 from src.utils.pipeline.stages import Stage, load_stages
 from src.utils.plots.figure.saving import SavedFigure, save_figure
 from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
-
-DEMONSTRATION = (
-    "The sample is small: what follows is a **demonstration**, not a statement about detectors in the wild."
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Run:
             f"**Writes** {_listed(self.stage.writes)}, figures `{self.stage.number}_*`",
             f"**Takes** about {self.stage.minutes:g} min for the sample on two cores.",
         ]
-        if settings.source == "sample":
+        if settings.dataset.demonstration:
             lines.append(DEMONSTRATION)
         return Markdown("  \n".join(lines))
 
@@ -84,6 +82,8 @@ class Run:
 def open_notebook(name: str, *packages: str, settings: Settings | None = None) -> Run:
     """Begin a notebook.
 
+    From here on tables show a `$` as it is: names in them are no mathematics.
+
     Args:
         name: The notebook's name without its suffix, such as `04_train_cnn`.
         *packages: Distributions whose versions matter in it.
@@ -93,6 +93,7 @@ def open_notebook(name: str, *packages: str, settings: Settings | None = None) -
         UserError: A variable of the environment has a value that is not among its choices.
         KeyError: `notebooks/stages.toml` has no such notebook.
     """
+    pd.set_option("display.html.use_mathjax", False)
     settings = settings or Settings.from_env()
     stages = {stage.name: stage for stage in load_stages(settings.root)}
     return Run(stages[name], settings, packages)
@@ -102,15 +103,21 @@ def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(f"`{entry}`" for entry in entries)
 
 
+def show(table: pd.DataFrame | str) -> pd.DataFrame | Markdown:
+    """Show a table; or, where there is none, the sentence that says so."""
+    return Markdown(table) if isinstance(table, str) else table
+
+
 def facts_table(facts: Mapping[str, object]) -> Markdown:
     """Lay named facts out as a table of two columns, with long sentences whole."""
     lines = ["| | |", "| --- | --- |"]
     for name, value in facts.items():
-        lines.append(f"| {name} | {f'{value:,}' if isinstance(value, int) else value} |")
+        said = f"{value:,}" if isinstance(value, int) else as_it_is(str(value))
+        lines.append(f"| {name} | {said} |")
     return Markdown("\n".join(lines))
 
 
-def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataFrame:
+def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataFrame | str:
     """Count pictures and groups of each class by one column, the most frequent first.
 
     Args:
@@ -119,8 +126,10 @@ def count_by_class(table: pd.DataFrame, column: str, most: int = 15) -> pd.DataF
         most: Rows to show at most; the rest is summed up in a last one.
 
     Returns:
-        A row a value: pictures of each class, then groups.
+        A row a value: pictures of each class, then groups; of no pictures, a sentence.
     """
+    if table.empty:
+        return "There are no such pictures here."
     value = table[column].replace("", "not known").rename(column)
     counts = pd.crosstab(value, table["label"]).reindex(columns=[0, 1], fill_value=0)
     counts.columns = list(CLASS_NAMES)
@@ -138,7 +147,8 @@ def takeaways(*sentences: str) -> Markdown:
     """Close a notebook with what its data said.
 
     Args:
-        *sentences: Built from the numbers at hand; empty ones are left out.
+        *sentences: Markdown, built from the numbers at hand (names from the data through `names.as_it_is`);
+            empty ones are left out.
 
     Returns:
         A Markdown list to show.

@@ -13,15 +13,20 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
+from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.web.fetch import fetch_image, is_url
+from src.utils.datasets import DEMONSTRATION
+from src.utils.environment import quiet_start
 from src.utils.files import atomic_path
 from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
-from src.utils.quiet import quiet_start
 from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+
+ODD_BYTES = "surrogateescape"
+"""A file's name that is not UTF-8 is written into CSV with the bytes it has; JSON gets escapes."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for this reader
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace" if options.json else ODD_BYTES)
     try:
         folder = options.model or default_bundle_dir(Settings.from_env())
         with quiet_start():
@@ -56,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         advice = "notebook 10 (`make reproduce`) calibrates it"
         print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
     if predictor.bundle.facts.get("demonstration"):
-        print("This model is a demonstration trained on a small sample, not a detector.", file=sys.stderr)
+        print(DEMONSTRATION, file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ
 
 
@@ -82,24 +89,30 @@ def _load(name: str) -> Path | bytes:
     if is_url(name):
         return fetch_image(name).data
     if Path(name).is_dir():
-        raise UserError(f"{name} is a folder without pictures: give a folder with PNG, JPEG, WebP … files.")
+        raise UserError(f"{name} is a folder without pictures: give one with {list_formats('or')} files.")
     return Path(name)
 
 
 def _write_all(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
     """Write rows where and as they were asked for; return how many failed."""
     if options.csv:
-        with atomic_path(options.csv) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_path(options.csv) as temporary, _open(temporary) as file:
             return _write_csv(rows, file)
     return _write_json(rows) if options.json else _write_csv(rows, sys.stdout)
 
 
+def _open(path: Path) -> IO[str]:
+    return path.open("w", newline="", encoding="utf-8", errors=ODD_BYTES)
+
+
 def _write_csv(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    careful = csv.DictWriter(file, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     failed = 0
     for row in rows:
-        writer.writerow(row)
+        # Python before 3.13 leaves a lone carriage return bare, and readers take it for the end of the row.
+        (careful if "\r" in row["file"] else writer).writerow(row)
         failed += bool(row["error"])
     return failed
 

@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.utils.datasets import DATASETS, Dataset
+from src.utils.names import one_line
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 CLASS_NAMES = ("Human-made", "AI-generated")
 """Class 0 and class 1; a score is always the probability of class 1."""
 
-SOURCES = ("sample", "kaggle", "folder")
 PROFILES = ("full", "smoke")
 SPLIT_METHODS = ("group", "random")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 SPLITS = ("train", "validation", "test", "unseen")
 
 IMAGE_SIZE = 255
@@ -26,7 +29,13 @@ IMAGE_SIZE = 255
 
 
 class UserError(Exception):
-    """A problem the user can solve: its message is one line that names the cause and the next step."""
+    """A problem the user can solve: its message is one line that names the cause and the next step.
+
+    A line break in it, as the name of a file may hold one, is written as an escape.
+    """
+
+    def __init__(self, sentence: str = ""):
+        super().__init__(one_line(str(sentence)))
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone in a notebook (IPython asks for this), not fifty lines of stack."""
@@ -38,12 +47,14 @@ class Settings:
     """The parameters of one run and the folders that follow from them.
 
     Attributes:
-        source: `sample`, `kaggle` or `folder`.
+        source: Name of one of `DATASETS`.
         profile: `full`, or `smoke` for a run of minutes that writes to a scratch folder only.
         seed: Seed of every random choice.
         epochs: Training epochs of the deck's network.
         seeds: How many seeds the deck's network is trained with, counted up from `seed`.
         split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
+        precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
+        encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
         data_dir: The user's own images, for `folder`.
         root: The project's folder; raw data lies below it in every profile.
         source_reason: Why this source was chosen, in one sentence.
@@ -55,22 +66,26 @@ class Settings:
     epochs: int = 10
     seeds: int = 1
     split_method: str = "group"
+    precision: str = "auto"
+    encoder: str = "auto"
     data_dir: Path | None = None
     root: Path = PROJECT_ROOT
     source_reason: str = ""
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, root: Path = PROJECT_ROOT) -> Settings:
-        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS and SPLIT.
+    def from_env(cls, env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
+        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset. A relative
                 DATA_DIR starts at `root`, wherever a notebook happens to run.
-            root: The project's folder.
+            root: The project's folder; by default the one that this code lies in.
 
         Raises:
-            UserError: A variable has a value that is not among its choices.
+            UserError: A variable has a value that is not among its choices, or this code is not that of the
+                checkout it is started in.
         """
+        root = require_own_checkout() if root is None else root
         env = os.environ if env is None else env
 
         def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -97,12 +112,19 @@ class Settings:
             profile=profile,
             seed=whole("SEED", 42, 0),
             epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
-            seeds=whole("SEEDS", 3 if (source, profile) == ("sample", "full") else 1, 1),
+            seeds=whole("SEEDS", DATASETS[source].seeds if profile == "full" else 1, 1),
             split_method=choice("SPLIT", "group", SPLIT_METHODS),
+            precision=choice("PRECISION", "auto", PRECISIONS),
+            encoder=env.get("ENCODER") or "auto",
             data_dir=data_dir,
             root=root,
             source_reason=reason,
         )
+
+    @property
+    def dataset(self) -> Dataset:
+        """What `source` names."""
+        return DATASETS[self.source]
 
     @property
     def smoke(self) -> bool:
@@ -150,11 +172,33 @@ class Settings:
         return self.work_root / "reports" / self.source
 
 
+def require_own_checkout(here: Path | None = None) -> Path:
+    """The project's folder, provided that the run was not started in another clone of it.
+
+    An environment that clones share imports the code of the one that was set up last, and its folders follow.
+
+    Args:
+        here: Where the run was started; the current folder by default.
+
+    Raises:
+        UserError: `here` lies in another checkout than this code.
+    """
+    here = (here or Path.cwd()).resolve()
+    around = (folder for folder in (here, *here.parents) if (folder / "notebooks" / "stages.toml").is_file())
+    checkout = next(around, PROJECT_ROOT)
+    if checkout != PROJECT_ROOT:
+        raise UserError(
+            f"This is {checkout}, but the environment runs the code of {PROJECT_ROOT}: run `make setup` in "
+            f"{checkout} and start again."
+        )
+    return PROJECT_ROOT
+
+
 def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:
     """Pick the data source and say why, in a sentence that names the way to another one."""
     if asked:
-        if asked not in SOURCES:
-            raise UserError(f"DATA_SOURCE={asked} is not known: use one of {', '.join(SOURCES)}.")
+        if asked not in DATASETS:
+            raise UserError(f"DATA_SOURCE={asked} is not known: use one of {', '.join(DATASETS)}.")
         return asked, f"DATA_SOURCE={asked} was asked for."
     if data_dir is not None:
         return "folder", "DATA_DIR is set, so your own images are used."

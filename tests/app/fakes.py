@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from src.app.model import Prediction
-from src.utils.data.pictures.decode import open_image
 
 FACTS = {
     "class_names": ["Human-made", "AI-generated"],
@@ -39,9 +38,9 @@ class RednessModel:
         self.has_evidence = evidence
         self.asked = 0
 
-    def predict(self, data):
+    def predict(self, image):
         self.asked += 1
-        cells = np.asarray(open_image(data).resize((8, 8)), float)
+        cells = np.asarray(image.resize((8, 8)), float)
         red, blue = cells[..., 0], cells[..., 2]
         probability = float(red.mean() / max(1.0, red.mean() + blue.mean()))
         label = self.facts["class_names"][int(probability >= 0.5)]

@@ -10,7 +10,6 @@ from flask import Flask
 
 from src.app import create_app, receiving
 from src.app.limits import Limits
-from src.utils.data.pictures.decode import open_image
 from src.utils.data.web.fetch import fetch_image
 from src.utils.settings import UserError
 from tests.app.fakes import RednessModel
@@ -56,11 +55,11 @@ class WaitingModel(RednessModel):
     The files lie in the folder that TEST_FOLDER names.
     """
 
-    def predict(self, data):
-        red, green, blue = open_image(data).getpixel((0, 0))
+    def predict(self, image):
+        red, green, blue = image.getpixel((0, 0))
         if red < 100 and green == blue == 0:
             folder = Path(os.environ["TEST_FOLDER"])
             (folder / f"{os.getpid()}-{red}").touch()
             while not (folder / "go").exists():
                 time.sleep(0.01)
-        return super().predict(data)
+        return super().predict(image)

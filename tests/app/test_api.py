@@ -1,13 +1,17 @@
 import base64
 import io
+import re
 import threading
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from src.app import create_app
 from src.app.limits import Limits
+from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
+from src.utils.datasets import DEMONSTRATION
 from src.utils.settings import UserError
 from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (
@@ -67,8 +71,8 @@ def test_confidence_is_the_labels(client, colour, label, confidence, verdict):
 
 def test_confidence_stays_the_labels_with_another_threshold(make_app):
     class Strict(RednessModel):
-        def predict(self, data):
-            answer = super().predict(data)
+        def predict(self, image):
+            answer = super().predict(image)
             return type(answer)(answer.probability_ai, "Human-made", "Human-made")
 
     (entry,) = entries(upload(("a.png", picture(RED)), client=make_app(Strict()).test_client()))
@@ -101,6 +105,41 @@ def test_a_preview_is_small_and_only_on_request(client):
     (entry,) = entries(upload(("scan.tif", data), query="?preview=1", client=client))
     image = Image.open(io.BytesIO(base64.b64decode(entry["preview"])))
     assert (image.format, image.size) == ("JPEG", (640, 160))
+
+
+def test_the_page_offers_and_names_every_format(client):
+    page = client.get("/").get_data(as_text=True)
+    accepted = re.search(r'accept="([^"]*)"', page)[1].split(",")
+    assert accepted == [known.media_type for known in FORMATS] and "image/avif" in accepted
+    assert f"each: {', '.join(known.name for known in FORMATS)}." in page
+
+
+def test_each_upload_is_decoded_once(client, monkeypatch):
+    decoded = []
+    load = ImageFile.ImageFile.load
+
+    def counting(header):
+        if header.tile:  # not decoded yet
+            decoded.append(header.format)
+        return load(header)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", counting)
+    files = [(kind, picture(RED, kind)) for kind in ("JPEG", "PNG", "TIFF")]
+    found = entries(upload(*files, query="?preview=1", client=client))
+    assert all(entry["verdict"] == "AI-generated" and entry["preview"] for entry in found)
+    assert decoded == ["JPEG", "PNG", "TIFF"]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_a_turned_picture_is_looked_at_upright_and_described_as_stored(client, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    data = picture(RED, kind, (90, 60), left=BLUE, exif=exif)
+    (entry,) = entries(upload(("a", data), query="?preview=1", client=client))
+    assert Image.open(io.BytesIO(base64.b64decode(entry["preview"]))).size == (60, 90)
+    assert (entry["declared"]["width"], entry["declared"]["height"]) == (90, 60)
+    rows = np.array(entry["evidence"]).mean(axis=1)
+    assert rows[0] < 0 < rows[-1]  # blue, the stored left half, is above
 
 
 def test_declared_facts_stand_beside_the_prediction(client):
@@ -161,13 +200,15 @@ def test_bombs_are_refused_before_anything_decodes_them(make_app, name):
 
 def test_a_model_that_fails_on_one_picture_does_not_take_the_others_along(make_app, caplog):
     class Fragile(RednessModel):
-        def predict(self, data):
-            if b"PNG" not in data[:8]:
+        def predict(self, image):
+            if image.size == (7, 5):
                 raise RuntimeError("secret content of a picture")
-            return super().predict(data)
+            return super().predict(image)
 
     client = make_app(Fragile()).test_client()
-    first, second = entries(upload(("a.gif", picture(RED, "GIF")), ("b.png", picture()), client=client))
+    first, second = entries(
+        upload(("a.gif", picture(RED, "GIF", (7, 5))), ("b.png", picture()), client=client)
+    )
     assert first == {"filename": "a.gif", "error": "This picture could not be analysed.", "code": "failed"}
     assert second["verdict"] == "AI-generated"
     assert "RuntimeError" in caplog.text and "secret" not in caplog.text
@@ -177,13 +218,13 @@ def test_pictures_are_looked_at_one_at_a_time(make_app):
     inside, most = [], []
 
     class Slow(RednessModel):
-        def predict(self, data):
+        def predict(self, image):
             inside.append(1)
             most.append(len(inside))
             started.set()
             release.wait(0.05)
             inside.pop()
-            return super().predict(data)
+            return super().predict(image)
 
     started, release = threading.Event(), threading.Event()
     app = make_app(Slow())
@@ -396,12 +437,19 @@ def test_alive_ready_and_the_models_facts(client):
     assert facts["uncertain_band"] == [0.4, 0.6] and facts["name"] == "cnn_scaled"
     assert facts["trained_on"] == "a small demonstration sample (1,234 pictures)"
     assert "255 × 255" in facts["reading"] and "model_sha256" not in facts
+    assert facts["notice"] == DEMONSTRATION
 
 
 def test_the_card_is_a_page_for_people(client):
     page = client.get("/card").text
-    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "between 40 and", "must not be used for", "demonstration"):
+    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "between 40 and", "must not be used for", DEMONSTRATION):
         assert words in page
+
+
+def test_a_model_that_is_no_demonstration_has_no_notice(make_app):
+    client = make_app(RednessModel({**FACTS, "source": "kaggle", "demonstration": False})).test_client()
+    assert client.get("/model").get_json()["notice"] == ""
+    assert 'class="notice"' not in client.get("/card").text
 
 
 def test_until_the_model_is_loaded_only_life_is_shown():

@@ -9,7 +9,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from src.app import create_app
 from src.app.limits import Limits
-from src.utils.settings import UserError
+from src.utils.datasets import DEMONSTRATION
+from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.browser import launch, serving
 from tests.app.fakes import BLUE, GREY, RED, RednessModel, picture
 from tests.app.gunicorn_server import gunicorn
@@ -385,7 +386,7 @@ def test_without_a_model_the_page_says_so_until_there_is_one(open_page):
         expect(page.locator(".words .error-text")).to_contain_text("no model to answer with")
         found.set()
         expect(page.locator("#model-chip")).to_contain_text("Model:")
-        expect(page.locator("#notice")).to_contain_text("A demonstration")
+        expect(page.locator("#notice")).to_have_text(DEMONSTRATION)
         give(page, ("b.png", picture()))
         wait_for(page, 2)
         expect(page.locator(".verdict").last).to_have_text("AI-generated")
@@ -527,3 +528,10 @@ def assert_accessible(page):
         for violation in report.response["violations"]
     }
     assert found == {}
+
+
+def test_the_words_of_the_scripts_lie_in_one_file():
+    folder = PROJECT_ROOT / "src" / "app" / "static"
+    sentence = re.compile(r"""["`][A-Z][a-z]+ [a-z]""")
+    scripts = [path.name for path in folder.glob("*.js") if sentence.search(path.read_text(encoding="utf-8"))]
+    assert scripts == ["words.js"]

@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from src.utils.data.duplicates import MAX_DISTANCE, merge_near_duplicates, near_duplicate_pairs
+from src.utils.data.duplicates import (
+    MAX_DISTANCE,
+    merge_near_duplicates,
+    merged_pictures,
+    near_duplicate_pairs,
+)
 from src.utils.data.manifest import scan_images
 
 
@@ -95,6 +100,15 @@ def test_groups_are_joined_transitively_and_across_labels():
     assert merged["group"].tolist() == ["pair_000000"] * 5 + ["00005.jpg"]
     assert merged["source_group"].tolist() == twins["group"].tolist()
     assert twins["group"].tolist()[0] == "pair_000001"  # the argument is left as it was
+
+
+def test_only_pictures_whose_group_was_joined_with_another_count_as_merged():
+    hashes = [0, 0b1, 0xFF << 8, 0xFF << 24, 0xFF << 40, 0xFF << 40 | 1]
+    manifest = merge_near_duplicates(manifest_of(hashes, group=["", "", "", "", "pair", "pair"]))
+    # Every group without a name gets one; only the first two pictures are in a group that is new.
+    assert merged_pictures(manifest).tolist() == [True, True, False, False, False, False]
+    chained = merge_near_duplicates(manifest_of([0, 0xFF << 8, 1], group=["a", "a", "b"]))
+    assert merged_pictures(chained).all()
 
 
 def test_merging_again_changes_nothing():

@@ -328,7 +328,7 @@ def test_another_version_or_a_damaged_cache_is_read_anew(tmp_path, watched, monk
     picture().save(tmp_path / "a.png")
     cache, table = tmp_path / "cache", table_of(["a.png"])
     first = scan(tmp_path, table, cache)
-    monkeypatch.setattr(module, "SCAN_VERSION", module.SCAN_VERSION + 1)
+    monkeypatch.setattr(module, "code_digest", lambda name: "of other code")
     scan(tmp_path, table, cache)
     cache.write_bytes(b"no database" * 100)
     pd.testing.assert_frame_equal(scan(tmp_path, table, cache), first)
@@ -342,8 +342,8 @@ def test_a_cache_that_cannot_be_used_is_explained(tmp_path):
     cache = tmp_path / "cache"
     scan(tmp_path, table_of([]), cache)
     other = sqlite3.connect(cache, isolation_level=None)
-    other.execute("DROP TABLE seen")
-    other.execute("CREATE TABLE seen (something)")
+    other.execute("DROP TABLE remembered")
+    other.execute("CREATE TABLE remembered (something)")
     other.close()
     with pytest.raises(UserError, match="cache cannot be written"):
         scan(tmp_path, table_of(["a.png"]), cache)
@@ -353,7 +353,7 @@ KILLED_SCAN = """
 import os, signal, sys
 from pathlib import Path
 import pandas as pd
-from src.utils.data import manifest
+from src.utils.data import manifest, remembered
 
 raw_dir, cache = Path(sys.argv[1]), Path(sys.argv[2])
 looked, original = [], manifest._look_at
@@ -364,7 +364,7 @@ def dies_at_the_50th(path, size):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(path, size)
 
-manifest._look_at, manifest.FLUSH_EVERY = dies_at_the_50th, 8
+manifest._look_at, remembered.FLUSH_EVERY = dies_at_the_50th, 8
 table = pd.DataFrame({"file_name": sorted(path.name for path in raw_dir.iterdir()), "label": 0})
 manifest.scan_images(raw_dir, table, cache, workers=2, progress=False)
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from src.utils.data import split as module
 from src.utils.data.duplicates import merge_near_duplicates
 from src.utils.data.split import assign_splits, build_split_tree, find_leaks, group_weights, thin_for_smoke
 from src.utils.settings import UserError
@@ -384,7 +384,7 @@ def test_copies_where_links_cannot_be_made(raw, monkeypatch, error):
     build(*raw)
     assert tree(processed_dir) == wanted(manifest)
     with monkeypatch.context() as patch:
-        patch.setattr(module.shutil, "copy2", None)  # would fail if called: copies that are up to date stay
+        patch.setattr(shutil, "copy2", None)  # would fail if called: copies that are up to date stay
         build(*raw)
     link, source = next(iter(wanted(manifest).items()))
     (raw_dir / source).write_text("changed")
@@ -430,7 +430,7 @@ def test_a_full_disk_is_explained(raw, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    monkeypatch.setattr(module.shutil, "copy2", full)
+    monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(UserError, match="No space left on device"):
         build(*raw)
     assert tree(raw[2]) == {}

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.utils.files import write_json
+from src.utils.files import sha256_file, write_json
 from src.utils.models.bundle.bundle import Bundle, library_versions, load_bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.encoder.runtime import ENCODER_FILE, HEAD_FILE, PATCH_BLOCK, Head
-from src.utils.models.store.bucket import POINTER_FILE, ModelStore, describe_bundle, hash_content
+from src.utils.models.store.bucket import POINTER_FILE, ModelStore, describe_bundle
 from src.utils.settings import CLASS_NAMES
 from tests.models.tiny_encoder import WIDTH, write_encoder
 
@@ -38,7 +38,7 @@ def make_bundle(folder: Path, bias: float = 0.0) -> Bundle:
     """
     folder.mkdir(parents=True)
     write_encoder(folder / ENCODER_FILE)
-    sha256 = hash_content(folder / ENCODER_FILE)
+    sha256 = sha256_file(folder / ENCODER_FILE)
     weights = np.ones(WIDTH, np.float32)
     Head({PATCH_BLOCK: weights}, {PATCH_BLOCK: 0.0}, bias, sha256).save(folder / HEAD_FILE)
     facts = {
@@ -51,9 +51,9 @@ def make_bundle(folder: Path, bias: float = 0.0) -> Bundle:
         "metrics": {},
         "versions": library_versions(),
         "model_file": HEAD_FILE,
-        "model_sha256": hash_content(folder / HEAD_FILE),
+        "model_sha256": sha256_file(folder / HEAD_FILE),
         "served_file": HEAD_FILE,
-        "served_files": {name: hash_content(folder / name) for name in (HEAD_FILE, ENCODER_FILE)},
+        "served_files": {name: sha256_file(folder / name) for name in (HEAD_FILE, ENCODER_FILE)},
     }
     write_json(folder / "bundle.json", facts)
     (folder / "history.csv").write_text("not for servers")

@@ -1,20 +1,26 @@
 import io
+import json
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
+from src.utils.estimate import Estimate
+from src.utils.files import write_json
 from src.utils.pipeline.publish import (
     SHOWING,
     clean_outputs,
     fill_blocks,
     lighter_picture,
+    publish,
     read_facts,
     shown_figures,
 )
-from src.utils.settings import PROJECT_ROOT
+from src.utils.pipeline.stages import load_stages, mark_done, stage_inputs
+from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
-METRIC = {"value": 0.641, "low": 0.552, "high": 0.72}
+METRIC = Estimate(0.641, 0.552, 0.72)
 RESULTS = {
     "source": "sample",
     "split": "group",
@@ -106,6 +112,68 @@ def test_stored_pictures_are_light_and_a_plot_stays_a_plot():
     kind, content = lighter_picture(png(rough))
     assert kind == "image/jpeg" and len(content) < len(png(rough)) / 3
     assert Image.open(io.BytesIO(content)).size == (400, 300)
+
+
+STAGE = """
+[01_first]
+question = "One?"
+reads = []
+writes = ["reports/metrics.json"]
+parameters = []
+minutes = 1
+"""
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A project of one notebook whose run on the sample is finished, and a README that shows it."""
+    settings = Settings.from_env({"DATA_SOURCE": "sample"}, tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/stages.toml").write_text(STAGE)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]),
+        tmp_path / "notebooks/01_first.ipynb",
+    )
+    executed = nbformat.read(tmp_path / "notebooks/01_first.ipynb", as_version=4)
+    executed["cells"][0]["outputs"] = [nbformat.v4.new_output("execute_result", {"text/plain": "2"})]
+    (settings.reports_dir / "notebooks").mkdir(parents=True)
+    nbformat.write(executed, settings.reports_dir / "notebooks/01_first.ipynb")
+    write_json(settings.reports_dir / "metrics.json", RESULTS)
+    settings.figures_dir.mkdir(parents=True)
+    Image.new("RGB", (2560, 1440)).save(settings.figures_dir / "02_examples.jpg")
+    (tmp_path / "README.md").write_text(
+        "![Pictures](docs/figures/02_examples.jpg)\n<!-- results:begin -->\nold\n<!-- results:end -->\n"
+    )
+    (stage,) = load_stages(tmp_path)
+    mark_done(stage, settings, stage_inputs(stage, settings), 1.0)
+    return tmp_path
+
+
+def test_publishing_promotes_numbers_figures_and_outputs(finished):
+    written = {path.relative_to(finished).as_posix() for path in publish(finished)}
+    assert written == {
+        "docs/results.json", "docs/figures/02_examples.jpg", "README.md", "notebooks/01_first.ipynb",
+    }  # fmt: skip
+    promoted = json.loads((finished / "docs/results.json").read_text())
+    assert promoted["models"]["cnn_deck"]["auc"] == {"value": 0.641, "low": 0.552, "high": 0.72}
+    assert "0.64 [0.55, 0.72]" in (finished / "README.md").read_text()
+    assert Image.open(finished / "docs/figures/02_examples.jpg").size == (1280, 720)
+    notebook = json.loads((finished / "notebooks/01_first.ipynb").read_text())
+    assert notebook["cells"][0]["outputs"][0]["data"] == {"text/plain": ["2"]}
+    publish(finished)  # its own stored outputs do not make a stage out of date
+
+
+def test_a_run_that_is_not_up_to_date_is_not_published(finished):
+    (finished / "reports/sample/metrics.json").unlink()
+    with pytest.raises(UserError, match=r"01_first is not up to date \(missing: reports/sample/metrics"):
+        publish(finished)
+    assert not (finished / "docs").exists()
+
+
+def test_a_figure_that_no_notebook_makes_is_named(finished):
+    (finished / "figures/sample/02_examples.jpg").unlink()
+    with pytest.raises(UserError, match=r"README.md shows docs/figures/02_examples.jpg, which no notebook"):
+        publish(finished)
 
 
 @pytest.mark.parametrize("name", [name for name in SHOWING if (PROJECT_ROOT / name).exists()])

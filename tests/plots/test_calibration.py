@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PathCollection
 
-from src.utils.plots.calibration import accusation_plot, reliability_plot
+from src.utils.estimate import Estimate
+from src.utils.plots.calibration import reliability_plot, threshold_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
-ENTRY = {"value": 0.21, "low": 0.1, "high": 0.3}
-SMALLER = {"value": 0.04, "low": None, "high": None}
+ENTRY = Estimate(0.21, 0.1, 0.3)
+SMALLER = Estimate(0.04)
 
 
 def bins(probability, ai):
@@ -36,15 +37,21 @@ def test_marks_lie_where_said_and_true_meet() -> None:
 
 
 def test_shares_at_the_threshold_are_those_of_the_last_split() -> None:
-    def sweep(accused):
-        return pd.DataFrame({"threshold": [0.2, 0.5, 0.8], "accused": accused, "caught": [1.0, 0.8, 0.4]})
+    def sweep(rate):
+        return pd.DataFrame(
+            {
+                "threshold": [0.2, 0.5, 0.8],
+                "false_positive_rate": rate,
+                "recall": [1.0, 0.8, 0.4],
+            }
+        )
 
-    figure = accusation_plot(
+    figure = threshold_plot(
         {"validation": sweep([1.0, 0.05, 0.0]), "test": sweep([1.0, 0.1, 0.0])}, 0.5, (0.3, 0.6), "best"
     )
     assert title(figure) == (
-        "Improved model: set for 5 % false accusations, "
-        "the threshold accuses 10 % on the test split and catches 80 %"
+        "Improved model: set for a false-positive rate of 5 %, "
+        "the threshold gives 10 % on the test split and a recall of 80 %"
     )
     (axes,) = figure.axes
     assert [[0.2, 1.0], [0.5, 0.1], [0.8, 0.0]] in lines(axes)
@@ -55,8 +62,10 @@ def test_shares_at_the_threshold_are_those_of_the_last_split() -> None:
 
 
 def test_a_cooled_model_fills_the_slide_although_it_answers_in_a_narrow_range() -> None:
-    narrow = pd.DataFrame({"threshold": [0.4999, 0.5001], "accused": [1.0, 0.0], "caught": [1.0, 0.0]})
-    figure = accusation_plot({"validation": narrow, "test": narrow}, 0.5001, (0.4999, 0.5001))
+    narrow = pd.DataFrame(
+        {"threshold": [0.4999, 0.5001], "false_positive_rate": [1.0, 0.0], "recall": [1.0, 0.0]}
+    )
+    figure = threshold_plot({"validation": narrow, "test": narrow}, 0.5001, (0.4999, 0.5001))
     low, high = figure.axes[0].get_xlim()
     assert high - low < 0.001
     assert nothing_is_cut_off(figure)

@@ -177,7 +177,7 @@ def test_threshold_and_precision_recall_are_drawn_as_given() -> None:
     assert title(figure) == "Deck's CNN: what another threshold would buy and cost"
     left, right = figure.axes
     lines = {line.get_label(): line.get_ydata() for line in left.lines}
-    assert lines["humans accused"].tolist() == [1, 0.3, 0]
+    assert lines["false-positive rate"].tolist() == [1, 0.3, 0]
     assert lines["AI missed"].tolist() == pytest.approx([0, 0.1, 1])
     assert right.lines[1].get_xdata(orig=True).tolist() == [1.0, 0.5]
     one_class = threshold_plot(sweep.assign(recall=np.nan), curve.head(0), 0.0)

@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgb
 from src.utils.plots.explanations import (
     COVER,
     evidence_gallery,
+    generator_spectra,
     lay_over,
-    maker_spectra,
     randomised_gallery,
     similarity_plot,
     spectrum_curves,
@@ -92,10 +92,15 @@ def test_curves_say_what_compression_leaves() -> None:
     assert words(figure.axes[0]) == ["as they are", "after JPEG 75"]
 
 
-@pytest.mark.parametrize("makers", [["Flux"], ["Flux", "Qwen", "Z-Image"]])
-def test_each_generator_has_a_column(makers) -> None:
-    gaps = {name: {maker: np.eye(8) for maker in makers} for name in ("as they are", "after JPEG 75")}
-    figure = maker_spectra(gaps, "A note.", "A title")
-    assert len(figure.axes) == 2 * len(makers) + 1
-    assert [axes.get_title() for axes in figure.axes[: len(makers)]] == makers
+@pytest.mark.parametrize("sources", [["Flux"], ["Flux", "Qwen", "Z-Image"]])
+def test_each_generator_has_a_column(sources) -> None:
+    gaps = {name: {source: np.eye(8) for source in sources} for name in ("as they are", "after JPEG 75")}
+    figure = generator_spectra(gaps, "A note.", "A title")
+    assert len(figure.axes) == 2 * len(sources) + 1
+    assert [axes.get_title() for axes in figure.axes[: len(sources)]] == sources
     assert nothing_is_cut_off(figure)
+
+
+def test_nothing_to_draw_is_a_sentence() -> None:
+    assert evidence_gallery([], [], [], "A title") == "There are no such pictures here."
+    assert generator_spectra({"as they are": {}, "after JPEG 75": {}}).startswith("No generator family")

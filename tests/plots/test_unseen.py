@@ -1,11 +1,11 @@
-"""Slides about unseen makers draw what the tables say."""
+"""Slides about unseen sources draw what the tables say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from src.utils.plots.unseen import holdout_plot, maker_plot
+from src.utils.plots.unseen import holdout_plot, unseen_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 
@@ -13,7 +13,7 @@ def test_generators_and_photographers_have_a_panel_each() -> None:
     table = pd.DataFrame(
         {
             "label": [1, 1, 0],
-            "maker": ["Kling 3", "Grok Imagine", "Pixel theme"],
+            "source": ["Kling 3", "Grok Imagine", "Pixel theme"],
             "groups": [1, 3, 7],
             "pictures": [5, 15, 35],
             "called_ai": [1.0, 0.4, 0.2],
@@ -21,10 +21,8 @@ def test_generators_and_photographers_have_a_panel_each() -> None:
             "called_ai_high": np.nan,
         }
     )
-    figure = maker_plot(table, (0.2, 0.55), "best", "A note.")
-    assert title(figure) == (
-        "Improved model: 55 % of the unseen generators' pictures caught, 20 % of the photographs accused"
-    )
+    figure = unseen_plot(table, (0.2, 0.55), "best", "A note.")
+    assert title(figure) == ("Improved model: recall 55 % on unseen generators, false-positive rate 20 %")
     generators, photographs = figure.axes
     assert [text.get_text() for text in generators.get_yticklabels()] == ["Grok Imagine", "Kling 3"]
     assert words(generators) == ["15 from 3 originals", "5 from 1 original"]
@@ -35,7 +33,7 @@ def test_generators_and_photographers_have_a_panel_each() -> None:
 def test_the_maker_that_costs_most_is_named_and_drawn_on_top() -> None:
     table = pd.DataFrame(
         {
-            "maker": ["Qwen", "Flux", "each of these in turn"],
+            "source": ["Qwen", "Flux", "each of these in turn"],
             "groups": [10, 15, 25],
             "met": [0.95, 0.9, 0.925],
             "left_out": [0.7, 0.9, 0.8],
@@ -54,5 +52,6 @@ def test_the_maker_that_costs_most_is_named_and_drawn_on_top() -> None:
 
 
 def test_nobody_to_leave_out_is_no_error() -> None:
-    columns = ["maker", "groups", "met", "left_out", "left_out_low", "left_out_high", "drop"]
-    assert "enough originals" in title(holdout_plot(pd.DataFrame(columns=columns)))
+    columns = ["source", "groups", "met", "left_out", "left_out_low", "left_out_high", "drop"]
+    assert "enough originals" in holdout_plot(pd.DataFrame(columns=columns))
+    assert unseen_plot(pd.DataFrame(columns=["label"]), (np.nan, np.nan)) == "This dataset has no unseen set."

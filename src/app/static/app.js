@@ -2,14 +2,14 @@
 
 import { Card } from "./card.js";
 import { predict } from "./sending.js";
-import { count, megabytes, percent, shortLink } from "./words.js";
+import { WORDS, added, answered, onlyTheFirst, shortLink, tally, tooLarge } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 const drop = element("drop");
 const MAX_FILES = Number(drop.dataset.files);
 const MAX_BYTES = Number(drop.dataset.fileBytes);
 
-const tally = new Map(); // a card and its state: "" while open, then a verdict or "error"
+const states = new Map(); // a card and its state: "" while open, then a verdict or "error"
 let clearing = new AbortController();
 let previews = Promise.resolve(); // one at a time: a phone's memory is small
 const model = waitForModel();
@@ -31,16 +31,16 @@ function showModel(facts) {
   const link = document.createElement("a");
   link.href = "card";
   link.textContent = facts.title;
-  element("model-name").replaceChildren("Model: ", link);
+  element("model-name").replaceChildren(WORDS.model, link);
   element("model-chip").dataset.state = "ready";
   element("reading").textContent = facts.reading;
   element("notice").hidden = true;
-  if (facts.demonstration) notify("A demonstration: this model learned from a small sample. It shows how such a tool works, and is often wrong.");
+  if (facts.notice) notify(facts.notice);
   return facts;
 }
 
 function showNoModel(sentence) {
-  element("model-name").textContent = "No model";
+  element("model-name").textContent = WORDS.noModel;
   element("model-chip").dataset.state = "failed";
   notify(sentence);
 }
@@ -54,10 +54,10 @@ function notify(sentence) {
 
 function addFiles(files) {
   take([...files], (file) => {
-    const card = addCard(file.name || "Pasted picture");
+    const card = addCard(file.name || WORDS.pasted);
     const shown = preview(card, file);
     if (file.size > MAX_BYTES) {
-      fail(card, { error: `The file has ${megabytes(file.size)}, more than the ${megabytes(MAX_BYTES)} allowed.` });
+      fail(card, { error: tooLarge(file.size, MAX_BYTES) });
       return;
     }
     const body = new FormData();
@@ -74,16 +74,15 @@ function take(list, add) {
   if (!list.length) return;
   const taken = list.slice(0, MAX_FILES);
   const [first] = taken.map((item) => { add(item); return element("cards").lastElementChild; });
-  say(`${count(taken.length, "picture", "pictures")} added.`);
-  element("link-error").textContent = list.length > MAX_FILES
-    ? `Only the first ${MAX_FILES} of ${list.length} were taken: add the others afterwards.` : "";
+  say(added(taken.length));
+  element("link-error").textContent = list.length > MAX_FILES ? onlyTheFirst(MAX_FILES, list.length) : "";
   first.scrollIntoView({ block: "nearest" });
 }
 
 function addCard(name) {
   const card = new Card(element("card-template"), name);
   element("cards").append(card.item);
-  tally.set(card, "");
+  states.set(card, "");
   showTally();
   return card;
 }
@@ -107,7 +106,7 @@ async function ask(card, body, needsPreview) {
   }
   if (entry.preview) await card.showPicture(toBlob(entry.preview));
   card.showAnswer(entry, await model);
-  settle(card, entry.verdict, `${card.name}: ${entry.verdict}, probability of AI ${percent(entry.probability_ai)}.`);
+  settle(card, entry.verdict, answered(card.name, entry));
 }
 
 function fail(card, { error, suggestion }) {
@@ -116,7 +115,7 @@ function fail(card, { error, suggestion }) {
 }
 
 function settle(card, state, sentence) {
-  tally.set(card, state);
+  states.set(card, state);
   say(sentence);
   showTally();
 }
@@ -133,25 +132,15 @@ function say(sentence) {
 }
 
 function showTally() {
-  const states = [...tally.values()];
-  const open = states.filter((state) => !state).length;
-  const among = (name) => states.filter((state) => state === name).length;
-  const parts = [
-    open ? `${states.length - open} of ${states.length} done` : count(states.length, "picture", "pictures"),
-    among("AI-generated") && `${among("AI-generated")} AI-generated`,
-    among("Human-made") && `${among("Human-made")} human-made`,
-    among("Uncertain") && `${among("Uncertain")} uncertain`,
-    among("error") && `${among("error")} without an answer`,
-  ];
-  element("tally").textContent = parts.filter(Boolean).join(" · ");
-  element("results").hidden = !states.length;
-  document.body.classList.toggle("has-results", states.length > 0);
+  element("tally").textContent = tally([...states.values()]);
+  element("results").hidden = !states.size;
+  document.body.classList.toggle("has-results", states.size > 0);
 }
 
 function clearAll() {
   clearing.abort();
   clearing = new AbortController();
-  tally.clear();
+  states.clear();
   element("cards").replaceChildren();
   element("status").replaceChildren();
   showTally();
@@ -177,7 +166,7 @@ element("link-form").addEventListener("submit", (event) => {
     addLinks(links);
   } else {
     input.setAttribute("aria-invalid", "true");
-    element("link-error").textContent = "That is not a link: it should begin with https://";
+    element("link-error").textContent = WORDS.notALink;
     input.focus();
   }
 });

@@ -1,6 +1,8 @@
 // One picture's card: its preview, progress, answer or error, and the evidence map.
 
-import { declaredRows, explain, percent, strongest } from "./words.js";
+import {
+  WORDS, bandLabel, declaredRows, explain, modelLine, percent, previewOf, scaleLabel, strongest,
+} from "./words.js";
 
 const PREVIEW_SIDE = 900;
 const VERDICTS = { "Human-made": "human", "AI-generated": "ai", Uncertain: "unsure" };
@@ -41,7 +43,7 @@ export class Card {
     bitmap.close();
     canvas.removeAttribute("aria-hidden");
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Preview of ${this.name}`);
+    canvas.setAttribute("aria-label", previewOf(this.name));
     this.root.classList.remove("without-picture");
     this.root.classList.add("has-picture");
     return true;
@@ -74,12 +76,12 @@ export class Card {
     this.showScale(probability, band, facts.threshold ?? 0.5);
     this.find(".declares-ai").hidden = !declared.says_ai;
     this.find(".declared dl").append(...declaredRows(declared).map(row));
-    this.find(".model-line").replaceChildren(...modelLine(facts));
+    this.find(".model-line").replaceChildren(...modelParts(facts));
     this.evidence = prediction.evidence;
     const button = this.find(".evidence-button");
     if (!this.evidence || !this.root.classList.contains("has-picture")) {
       button.hidden = true;
-      this.find(".model-line").prepend(this.evidence ? "" : "This model gives no evidence map. ");
+      this.find(".model-line").prepend(this.evidence ? "" : WORDS.noEvidence);
     }
     this.find(".answer").hidden = false;
   }
@@ -93,9 +95,8 @@ export class Card {
     set("--high", high);
     set("--shift", Math.min(0.9, Math.max(0.1, probability)));
     this.find(".marker-label").textContent = percent(probability);
-    this.find(".band-label").textContent = band ? `Uncertain ${Math.round(100 * low)}–${percent(high)}` : "";
-    const zone = band ? `; uncertain from ${percent(low)} to ${percent(high)}` : "";
-    scale.setAttribute("aria-label", `Probability of AI ${percent(probability)}${zone}`);
+    this.find(".band-label").textContent = band ? bandLabel(band) : "";
+    scale.setAttribute("aria-label", scaleLabel(probability, band));
   }
 
   toggleEvidence() {
@@ -106,8 +107,8 @@ export class Card {
     if (legend.hasChildNodes()) return;
     this.drawEvidence();
     legend.append(
-      ...[mark("Orange", "for-ai"), " speaks for AI-generated, ", mark("blue", "for-human"), " for human-made; "],
-      `the fainter, the less it counted. ${strongest(this.evidence)}`,
+      ...[mark(WORDS.orange, "for-ai"), WORDS.speaksForAi, mark(WORDS.blue, "for-human"), WORDS.forHuman],
+      `${WORDS.fainter} ${strongest(this.evidence)}`,
     );
   }
 
@@ -161,9 +162,9 @@ function mark(text, className) {
   return bold;
 }
 
-function modelLine(facts) {
+function modelParts(facts) {
   const link = document.createElement("a");
   link.href = "card";
-  link.textContent = "its card";
-  return [`Model: ${facts.title}, trained on ${facts.trained_on}; see `, link, "."];
+  link.textContent = WORDS.itsCard;
+  return [modelLine(facts), link, "."];
 }

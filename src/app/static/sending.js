@@ -1,5 +1,7 @@
 // Sends pictures to the server, a few at a time, and waits politely when it is told to.
 
+import { WORDS, refused } from "./words.js";
+
 const AT_ONCE = 2;
 const TRIES = 20;
 const BROKEN_TRIES = 3;
@@ -37,16 +39,16 @@ async function tryUntilAnswered(body, preview, report, signal) {
     if (status === 200) return answer.predictions[0];
     if (wasBroken(status, answer)) {
       broken += 1;
-      if (broken === BROKEN_TRIES) return { error: "The connection to the server broke: try again.", code: "no_connection" };
+      if (broken === BROKEN_TRIES) return { error: WORDS.connectionBroke, code: "no_connection" };
     } else if (status !== 429 && status !== 503) {
-      return { error: answer.error ?? `The server answered ${status}.`, code: "refused" };
+      return { error: answer.error ?? refused(status), code: "refused" };
     } else if (/no model/.test(answer.error)) {
       return { error: answer.error, code: "no_model" };
     }
     report(waitingFor(status, answer), null);
     await pause(retryAfter, signal);
   }
-  return { error: "The server is too busy: try again later.", code: "busy" };
+  return { error: WORDS.tooBusy, code: "busy" };
 }
 
 // Whether no whole request and answer went through: asking again does no harm, and usually meets another worker.
@@ -55,9 +57,9 @@ function wasBroken(status, answer) {
 }
 
 function waitingFor(status, answer) {
-  if (wasBroken(status, answer)) return "The connection broke: trying again";
-  if (status === 429) return "Many pictures this minute: waiting for a turn";
-  return /still/.test(answer.error) ? "Waiting for the model to load" : "Many uploads at once: waiting for a turn";
+  if (wasBroken(status, answer)) return WORDS.tryingAgain;
+  if (status === 429) return WORDS.manyThisMinute;
+  return /still/.test(answer.error) ? WORDS.modelLoads : WORDS.manyAtOnce;
 }
 
 function pause(seconds, signal) {
@@ -74,9 +76,9 @@ function post(body, preview, report, signal) {
     const upload = body instanceof FormData;
     request.open("POST", preview ? "predict?preview=1" : "predict");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
-      if (upload && loaded < total) report("Uploading", (100 * loaded) / total);
+      if (upload && loaded < total) report(WORDS.uploading, (100 * loaded) / total);
     });
-    request.upload.addEventListener("load", () => report(upload ? "Being analysed" : "Being fetched and analysed", null));
+    request.upload.addEventListener("load", () => report(upload ? WORDS.analysed : WORDS.fetched, null));
     request.addEventListener("loadend", () => resolve({
       status: request.status,
       answer: parse(request.responseText),

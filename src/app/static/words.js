@@ -1,4 +1,27 @@
-// Sentences and numbers for people. No DOM here.
+// Sentences and numbers for people: all words that the scripts put on the page. No DOM here.
+
+export const WORDS = {
+  model: "Model: ",
+  noModel: "No model",
+  pasted: "Pasted picture",
+  notALink: "That is not a link: it should begin with https://",
+  noEvidence: "This model gives no evidence map. ",
+  itsCard: "its card",
+  uploading: "Uploading",
+  analysed: "Being analysed",
+  fetched: "Being fetched and analysed",
+  tryingAgain: "The connection broke: trying again",
+  manyThisMinute: "Many pictures this minute: waiting for a turn",
+  manyAtOnce: "Many uploads at once: waiting for a turn",
+  modelLoads: "Waiting for the model to load",
+  connectionBroke: "The connection to the server broke: try again.",
+  tooBusy: "The server is too busy: try again later.",
+  orange: "Orange",
+  speaksForAi: " speaks for AI-generated, ",
+  blue: "blue",
+  forHuman: " for human-made; ",
+  fainter: "the fainter, the less it counted.",
+};
 
 export function percent(probability) {
   const value = 100 * probability;
@@ -14,6 +37,33 @@ export function count(number, one, many) {
 export function megabytes(bytes) {
   if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export const tooLarge = (bytes, most) => `The file has ${megabytes(bytes)}, more than the ${megabytes(most)} allowed.`;
+export const onlyTheFirst = (most, given) => `Only the first ${most} of ${given} were taken: add the others afterwards.`;
+export const added = (number) => `${count(number, "picture", "pictures")} added.`;
+export const answered = (name, { verdict, probability_ai: ai }) => `${name}: ${verdict}, probability of AI ${percent(ai)}.`;
+export const refused = (status) => `The server answered ${status}.`;
+export const previewOf = (name) => `Preview of ${name}`;
+export const modelLine = ({ title, trained_on: data }) => `Model: ${title}, trained on ${data}; see `;
+export const bandLabel = ([low, high]) => `Uncertain ${Math.round(100 * low)}–${percent(high)}`;
+
+export function scaleLabel(probability, band) {
+  const zone = band ? `; uncertain from ${percent(band[0])} to ${percent(band[1])}` : "";
+  return `Probability of AI ${percent(probability)}${zone}`;
+}
+
+// How the pictures on the page stand; a state is "" while open, then a verdict or "error".
+export function tally(states) {
+  const open = states.filter((state) => !state).length;
+  const among = (name) => states.filter((state) => state === name).length;
+  return [
+    open ? `${states.length - open} of ${states.length} done` : count(states.length, "picture", "pictures"),
+    among("AI-generated") && `${among("AI-generated")} AI-generated`,
+    among("Human-made") && `${among("Human-made")} human-made`,
+    among("Uncertain") && `${among("Uncertain")} uncertain`,
+    among("error") && `${among("error")} without an answer`,
+  ].filter(Boolean).join(" · ");
 }
 
 export function shortLink(link) {

@@ -83,6 +83,20 @@ def merge_near_duplicates(manifest: pd.DataFrame, max_distance: int = MAX_DISTAN
     return manifest
 
 
+def merged_pictures(manifest: pd.DataFrame) -> pd.Series:
+    """Which pictures are in one group with pictures that the source did not put there.
+
+    Args:
+        manifest: From `merge_near_duplicates`.
+
+    Returns:
+        bool [rows]: whether the picture's group unites several groups of the source; a picture for which the
+        source names none was a group of its own.
+    """
+    before = manifest["source_group"].where(manifest["source_group"] != "", manifest["file_name"])
+    return before.groupby(manifest["group"]).transform("nunique") > 1
+
+
 def _equal(values: np.ndarray) -> np.ndarray:
     """Pairs of positions, int [n, 2]: the first that has a value, and each later one that has it again."""
     codes, _ = pd.factorize(values)

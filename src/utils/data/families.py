@@ -14,7 +14,7 @@ ALIASES = {
     "DALL": "OpenAI",
     "Z": "Z-Image",
 }
-"""First words of names that say too little, or that one maker's models share."""
+"""First words of names that say too little, or that one company's models share."""
 
 
 def generator_family(generator: str) -> str:

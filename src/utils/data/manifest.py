@@ -8,11 +8,9 @@ only what is new and an interrupted one goes on where it stopped.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
-import sqlite3
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,16 +21,12 @@ import PIL
 from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, ImageError, decode, open_header, read_file
+from src.utils.data.pictures.decode import ImageError, decode, open_header, read_file
+from src.utils.data.remembered import open_store, put_as_they_come
 from src.utils.files import atomic_path, hash_bytes
 from src.utils.settings import UserError
-
-SCAN_VERSION = 1
-"""Raised whenever a fact about a picture would come out differently: everything is then read again."""
-
-FLUSH_EVERY = 256
-"""Pictures between two writes of what was seen: the most that an interruption loses."""
 
 THUMBNAIL = 64
 """Side of the small picture that brightness, contrast and saturation are measured on, in pixels."""
@@ -46,7 +40,7 @@ class Facts(NamedTuple):
             says, 0 where there is none.
         height: Height, likewise.
         bytes: Length of the file; 0 if it is missing.
-        format: `PNG`, `JPEG`, `MPO`, `WEBP`, `GIF`, `BMP`, `TIFF` or `AVIF`.
+        format: Pillow's name of a format of `pictures.formats`, such as `JPEG` or `MPO` (several JPEGs).
         mode: Pillow's name of the stored pixels: `RGB`, `L`, `P`, `CMYK`, `I;16` …
         jpeg_quality: The libjpeg quality, 1–100, whose quantisation tables are nearest; none but for JPEG.
         phash: ImageHash's 64-bit perceptual hash of the decoded picture, 16 hexadecimal digits.
@@ -127,24 +121,27 @@ def scan_images(
     def look_at(row: int) -> Facts:
         return _look_at(raw_dir / files[row].name, files[row].size)
 
-    try:
-        with contextlib.closing(_open_cache(cache_path)) as cache:
-            facts = _remembered(cache, files)
-            todo = [row for row, known in enumerate(facts) if known is None]
-            done = len(files) - len(todo)
-            with tqdm(
-                desc="Scanning", total=len(files), initial=done, unit="picture", disable=not progress
-            ) as bar:
-                for start in range(0, len(todo), FLUSH_EVERY):
-                    rows = todo[start : start + FLUSH_EVERY]
-                    for row, seen in zip(rows, map_ahead(look_at, rows, workers), strict=True):
-                        facts[row] = seen
-                        bar.update()
-                    _remember(cache, [(files[row], facts[row]) for row in rows])
-    except sqlite3.OperationalError as error:
-        raise UserError(
-            f"{cache_path} cannot be written ({error}): end the other run or free space."
-        ) from error
+    with open_store(cache_path, f"{code_digest(__name__)} Pillow {PIL.__version__}") as store:
+        keys = [" ".join(map(str, file)) for file in files]
+        facts = [Facts(*known) if (known := store.get(key)) else None for key in keys]
+        todo = [row for row, known in enumerate(facts) if known is None]
+        bar = tqdm(
+            desc="Scanning",
+            total=len(files),
+            initial=len(files) - len(todo),
+            unit="picture",
+            disable=not progress,
+        )
+
+        def seen() -> Iterator[tuple[str, Facts]]:
+            for row, one in zip(todo, map_ahead(look_at, todo, workers), strict=True):
+                facts[row] = one
+                bar.update()
+                if one.content:  # what could not be opened at all is tried again
+                    yield keys[row], one
+
+        with bar:
+            put_as_they_come(store, seen())
     return _assemble(table, facts)
 
 
@@ -297,40 +294,3 @@ def _stamp(raw_dir: Path, name: str) -> _Stamp:
     except OSError:
         return _Stamp(name, 0, 0)
     return _Stamp(name, status.st_size, status.st_mtime_ns)
-
-
-def _open_cache(path: Path | None) -> sqlite3.Connection:
-    """The table of what earlier passes saw; a new one if that is damaged or of another version."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    cache = sqlite3.connect(path or ":memory:", timeout=60)
-    version = zlib.crc32(f"{SCAN_VERSION} {DECODER_VERSION} {PIL.__version__}".encode()) >> 1
-    columns = ", ".join(("name PRIMARY KEY", "size", "changed", *Facts._fields))
-    try:
-        if cache.execute("PRAGMA user_version").fetchone()[0] != version:
-            cache.execute("DROP TABLE IF EXISTS seen")
-            cache.execute(f"PRAGMA user_version = {version}")
-        cache.execute(f"CREATE TABLE IF NOT EXISTS seen ({columns})")
-        return cache
-    except sqlite3.OperationalError:
-        cache.close()
-        raise
-    except sqlite3.DatabaseError:  # damaged, or not SQLite's: it can be made again
-        cache.close()
-        path.unlink()
-        return _open_cache(path)
-
-
-def _remembered(cache: sqlite3.Connection, files: list[_Stamp]) -> list[Facts | None]:
-    """What is known of each file without looking at it."""
-    rows = cache.execute("SELECT * FROM seen")
-    seen = {_Stamp(*row[:3]): Facts(*row[3:]) for row in rows}
-    return [seen.get(file) for file in files]
-
-
-def _remember(cache: sqlite3.Connection, looked_at: list[tuple[_Stamp, Facts]]) -> None:
-    """Keep, in one transaction, what was seen of the files that could be opened at all."""
-    rows = [(*file, *facts) for file, facts in looked_at if facts.content]
-    places = ", ".join("?" * (len(_Stamp._fields) + len(Facts._fields)))
-    with cache:
-        cache.executemany(f"INSERT OR REPLACE INTO seen VALUES ({places})", rows)

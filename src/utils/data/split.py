@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from src.utils.data.duplicates import MAX_DISTANCE, near_duplicate_pairs
-from src.utils.files import atomic_path, hash_bytes
+from src.utils.files import hash_bytes, link_or_copy
 from src.utils.settings import CLASS_NAMES, SPLIT_METHODS, SPLITS, UserError
 
 SHARES = {"test": 0.20, "validation": 0.16}
@@ -228,29 +226,12 @@ def _make_folder(root: Path, folder: str, sources: dict[str, str]) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, or a copy of it, unless it is already."""
+    """Link or copy a raw file into the tree, and explain what stops it."""
     try:
-        if _is_same(source.stat(), target):
-            return
-        target.unlink(missing_ok=True)
-        try:
-            os.link(os.path.realpath(source), target)
-        except OSError:  # another disk, or one without links
-            with atomic_path(target) as temporary:
-                shutil.copy2(source, temporary)
+        link_or_copy(source, target)
     except FileNotFoundError as error:
         raise UserError(f"{source} is gone: get the data again with notebook 01_download_data.") from error
     except OSError as error:
         raise UserError(
             f"{target} cannot be made ({error.strerror}): check the disk and run again."
         ) from error
-
-
-def _is_same(source: os.stat_result, target: Path) -> bool:
-    """Whether `target` is the very file, or an unchanged copy (which keeps the time of change)."""
-    try:
-        there = target.stat()
-    except FileNotFoundError:
-        return False
-    alike = (source.st_size, source.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
-    return alike or os.path.samestat(source, there)

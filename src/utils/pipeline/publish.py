@@ -19,6 +19,8 @@ from typing import Any
 
 from PIL import Image
 
+from src.utils.datasets import DATASETS
+from src.utils.estimate import read_estimates
 from src.utils.files import atomic_path, read_json, write_text
 from src.utils.names import interval_text, metric_name, model_name
 from src.utils.pipeline.stages import load_stages, why_stale
@@ -52,9 +54,10 @@ def results_block(results: dict[str, Any]) -> str:
     ]
     table = markdown_table(["Model", *map(metric_name, HEADLINE), "ROC-AUC, unseen sources"], rows)
     counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
+    dataset = DATASETS[results["source"]].title.capitalize()
     return (
         f"{table}\n\n"
-        f"Demonstration sample, {results['split']} split, seed {results['seed']}: {counts} pictures. "
+        f"{dataset}, {results['split']} split, seed {results['seed']}: {counts} pictures. "
         "Brackets are 95 % intervals from a bootstrap over originals, not over crops; none is given below "
         "20 originals of a class. Unseen sources are generators and photo sources that no training met."
     )
@@ -154,7 +157,8 @@ below docs/ that they are made from and what makes them."""
 def read_facts(docs: Path) -> dict[str, dict[str, Any]]:
     """The promoted reports that are there, by name: what blocks are made from."""
     names = {source for source, _ in BLOCKS.values()}
-    return {name: read_json(docs / f"{name}.json") for name in names if (docs / f"{name}.json").is_file()}
+    files = {name: docs / f"{name}.json" for name in names}
+    return {name: read_json(file, read_estimates) for name, file in files.items() if file.is_file()}
 
 
 def fill_blocks(text: str, facts: dict[str, dict[str, Any]]) -> str:

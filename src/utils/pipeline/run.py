@@ -18,7 +18,7 @@ from typing import Any
 
 from src.utils.files import write_text
 from src.utils.pipeline.stages import Stage, load_stages, mark_done, stage_inputs, why_stale
-from src.utils.settings import Settings, UserError
+from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
 CELL_SECONDS = None
 """No time limit for a cell: training on the full dataset takes hours."""
@@ -75,7 +75,7 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
 
     Args:
         stage: The notebook.
-        settings: This run's parameters; the kernel inherits the process's environment.
+        settings: This run's parameters; the kernel gets `kernel_environment()`.
         console: Where progress is shown.
         title: Opens every status line, such as `[4/13] 04_train_cnn`.
 
@@ -117,7 +117,8 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
         coalesce_streams=True,
     )
     try:
-        client.execute(stderr=subprocess.DEVNULL)  # what matters of it arrives as output
+        # What matters of stderr arrives as output.
+        client.execute(stderr=subprocess.DEVNULL, env=kernel_environment())
     except CellExecutionError as error:
         raise StageFailed(failure(stage, notebook, f"{error.ename}: {error.evalue}")) from None
     except DeadKernelError:
@@ -130,6 +131,12 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
             notebook, resources={"metadata": {"name": stage.name}}
         )
         write_text(folder / f"{stage.name}.html", page)
+
+
+def kernel_environment() -> dict[str, str]:
+    """This process's environment, with the code of this very checkout before any that is installed."""
+    before = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), before)))}
 
 
 def failure(stage: Stage, notebook, reason: str) -> str:

@@ -1,30 +1,33 @@
 """Which notebooks are up to date: same inputs, same answer.
 
 A stage is one numbered notebook. Its inputs are its own cells, every project module that those cells import
-(directly or not), the parameters it uses (of `Settings`, or other variables of the environment), the files
-`notebooks/stages.toml` says it reads, and the versions of the libraries whose minor releases change
-results. Each input is reduced to a digest; a stage whose digests are those of its last finished run, and
-whose outputs are still there, is skipped. Dates play no part, except that a folder of raw pictures is
-compared by names, sizes and times: reading 80,000 files to learn that nothing happened would cost minutes,
-and the scan that follows compares their contents anyway.
+(directly or not; `code.py` says what of it counts), the parameters of `Settings` that it uses, the files
+`notebooks/stages.toml` says it reads, and the versions of the libraries whose minor releases change results.
+Each input is reduced to a digest; a stage whose digests are those of its last finished run, and whose outputs
+are still there, is skipped. Dates play no part, except that a folder of raw pictures is compared by names,
+sizes and times: reading 80,000 files to learn that nothing happened would cost minutes, and the scan that
+follows compares their contents anyway.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.utils.code import file_digest, module_closure
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "onnxruntime", "scikit-learn", "matplotlib")
 """Their versions are inputs of every stage."""
+
+SOURCE = "source/"
+"""Entry of stages.toml for what the dataset is made from."""
 
 
 @dataclass(frozen=True)
@@ -108,67 +111,6 @@ def notebook_cells(path: Path) -> list[dict[str, str]]:
     return [{"kind": cell["cell_type"], "source": "".join(cell["source"])} for cell in notebook["cells"]]
 
 
-def imported_modules(code: str, root: Path) -> set[Path]:
-    """Files of this project that some Python code imports, anywhere in it.
-
-    Args:
-        code: Python source.
-        root: The project's folder, which holds the package `src`.
-
-    Returns:
-        Paths of modules and of the packages above them.
-    """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    found: set[Path] = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] != "src":
-            continue
-        for length in range(1, len(parts) + 1):
-            place = root.joinpath(*parts[:length])
-            found.update(file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file())
-    return found
-
-
-def module_closure(codes: Iterable[str], root: Path) -> list[Path]:
-    """Every project file that some code depends on: modules, directly or not, and the lists they read.
-
-    Args:
-        codes: Python sources.
-        root: The project's folder.
-
-    Returns:
-        Sorted paths.
-    """
-    closure: set[Path] = set()
-    waiting: set[Path] = set()
-    for code in codes:
-        waiting |= imported_modules(code, root)
-    while waiting:
-        file = waiting.pop()
-        closure.add(file)
-        if file.suffix == ".py":
-            code = file.read_text(encoding="utf-8")
-            waiting |= (imported_modules(code, root) | named_files(code, file.parent)) - closure
-    return sorted(closure)
-
-
-def named_files(code: str, folder: Path) -> set[Path]:
-    """Files beside a module that its code names in a string, such as a list of classes it reads."""
-    names = {
-        node.value
-        for node in ast.walk(ast.parse(code))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".txt")
-    }
-    return {folder / name for name in names if (folder / name).is_file()}
-
-
 def locate(entry: str, settings: Settings) -> Path:
     """Turn an entry of stages.toml, such as `processed/images.csv`, into this run's path."""
     folder, _, rest = entry.partition("/")
@@ -184,12 +126,10 @@ def locate(entry: str, settings: Settings) -> Path:
 
 
 def source_files(settings: Settings) -> list[Path]:
-    """What the data source itself is made from, for the stage that fills `data/raw`."""
-    if settings.source == "sample":
-        return [settings.root / "data" / "sample_sources.csv", settings.root / "requirements-sample.txt"]
-    if settings.source == "folder" and settings.data_dir is not None:
+    """What the dataset itself is made from, for the stage that fills `data/raw`."""
+    if settings.dataset.takes_data_dir and settings.data_dir is not None:
         return [settings.data_dir]
-    return [settings.raw_dir / "train.csv"]
+    return [settings.root / name for name in settings.dataset.inputs]
 
 
 def digest(path: Path) -> str:
@@ -198,9 +138,9 @@ def digest(path: Path) -> str:
         listing = [
             f"{file.relative_to(path).as_posix()} {state.st_size} {state.st_mtime_ns}"
             for file in sorted(path.rglob("*"))
-            if (state := file.stat()) and file.is_file()
+            if file.is_file() and (state := file.stat())
         ]
-        return hash_bytes("\n".join(listing).encode())
+        return hash_bytes(os.fsencode("\n".join(listing)))
     return hash_file(path) if path.is_file() else "missing"
 
 
@@ -217,13 +157,15 @@ def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     cells = notebook_cells(stage.path)
     text = json.dumps(cells, ensure_ascii=False).encode()
     codes = [cell["source"] for cell in cells if cell["kind"] == "code"]
+    if SOURCE in stage.reads:  # the code that fetches the dataset is found by name: no import leads to it
+        codes.append(f"import {settings.dataset.module}")
     inputs = {f"notebooks/{stage.name}.ipynb": hash_bytes(text)}
     for module in module_closure(codes, settings.root):
-        inputs[module.relative_to(settings.root).as_posix()] = digest(module)
+        inputs[module.relative_to(settings.root).as_posix()] = file_digest(module)
     for name in stage.parameters:
-        inputs[f"parameter {name}"] = str(getattr(settings, name, os.environ.get(name.upper(), "")))
+        inputs[f"parameter {name}"] = str(getattr(settings, name))
     for entry in stage.reads:
-        if entry == "source/":
+        if entry == SOURCE:
             inputs.update({f"source {path.name}": digest(path) for path in source_files(settings)})
         else:
             inputs[entry] = digest(locate(entry, settings))

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from src.utils.names import interval_text, model_name, percent
+from src.utils.estimate import Estimate
+from src.utils.names import model_name, percent
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     FAINT,
@@ -30,7 +31,7 @@ MARK_AREA = 1500
 
 def reliability_plot(
     tables: Mapping[str, Mapping[str, pd.DataFrame]],
-    errors: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    errors: Mapping[str, Mapping[str, Estimate]],
     note: str = "",
     title: str = "",
 ) -> Figure:
@@ -38,7 +39,7 @@ def reliability_plot(
 
     Args:
         tables: By model, then `before` and `after`: `probability`, `ai`, `weight`, `ai_low`, `ai_high`.
-        errors: By model, then `before` and `after`: the calibration error as `{"value", "low", "high"}`.
+        errors: By model, then `before` and `after`: the calibration error.
         note: Which data.
         title: Title; what the temperature does to the last model if not given.
 
@@ -50,7 +51,7 @@ def reliability_plot(
     for axes, (model, both) in zip(panels, tables.items(), strict=True):
         axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2)
         for when, colour, marker in (("before", BEFORE, "s"), ("after", model_colour(model), "o")):
-            label = f"{when}: error {interval_text(errors[model][when])}"
+            label = f"{when}: error {errors[model][when].text()}"
             _draw_bins(axes, both[when], colour, marker, label)
         axes.set_title(model_name(model), color=model_colour(model), fontweight="bold")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xlabel="Probability of AI, as said")
@@ -64,7 +65,7 @@ def reliability_plot(
     return figure
 
 
-def accusation_plot(
+def threshold_plot(
     sweeps: Mapping[str, pd.DataFrame],
     threshold: float,
     band: Sequence[float],
@@ -75,7 +76,7 @@ def accusation_plot(
     """Draw how many of each class are called AI as the threshold rises, where it was set, and the band.
 
     Args:
-        sweeps: By split, `validation` first: columns `threshold`, `accused`, `caught`, shares.
+        sweeps: By split, `validation` first: columns `threshold`, `false_positive_rate`, `recall`, shares.
         threshold: The one chosen.
         band: Low and high of the uncertain band.
         model: Which model answered.
@@ -89,7 +90,7 @@ def accusation_plot(
     for split, line in zip(splits, (":", "-"), strict=False):
         sweep = sweeps[split]
         for column, colour, what in zip(
-            ("accused", "caught"), CLASS_COLOURS, ("human-made accused", "AI-generated caught"), strict=True
+            ("false_positive_rate", "recall"), CLASS_COLOURS, ("false-positive rate", "recall"), strict=True
         ):
             axes.plot(
                 sweep["threshold"],
@@ -131,9 +132,9 @@ def _range_of_answers(sweeps: Sequence[pd.DataFrame], also: Sequence[float]) -> 
     return max(inside.min() - margin, 0), min(inside.max() + margin, 1)
 
 
-def _reliability_title(errors: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> str:
+def _reliability_title(errors: Mapping[str, Mapping[str, Estimate]]) -> str:
     model, both = list(errors.items())[-1]
-    before, after = (both[when]["value"] for when in ("before", "after"))
+    before, after = (both[when].value for when in ("before", "after"))
     if before is None or after is None:
         return "What was said against what was true"
     return f"{model_name(model)}: calibration error {before:.2f}, after a temperature {after:.2f}"
@@ -144,6 +145,6 @@ def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: s
     row = below.iloc[-1] if len(below) else sweep.iloc[0]
     who = f"{model_name(model)}: " if model else ""
     return (
-        f"{who}set for 5 % false accusations, the threshold accuses {percent(row['accused'])} "
-        f"on the {split} split and catches {percent(row['caught'])}"
+        f"{who}set for a false-positive rate of 5 %, the threshold gives "
+        f"{percent(row['false_positive_rate'])} on the {split} split and a recall of {percent(row['recall'])}"
     )

@@ -157,6 +157,8 @@ def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Fig
 
 def _size_title(width: NDArray, height: NDArray, label: NDArray) -> str:
     sizes = [set(zip(width[label == one], height[label == one], strict=True)) for one in (0, 1)]
+    if not sizes[0] | sizes[1]:
+        return "No pictures"
     if len(sizes[0] | sizes[1]) == 1:
         (only,) = sizes[0] | sizes[1]
         return f"Every picture is {only[0]:.0f} × {only[1]:.0f} pixels: size gives nothing away"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from src.utils.names import percent
+from src.utils.names import percent, short_name
 from src.utils.plots.figure.galleries import Picture, PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
@@ -218,7 +217,7 @@ def accuracy_by_plot(
         counts = f"{one.human:,} human · {one.ai:,} AI ({one.groups:,} group{'' if one.groups == 1 else 's'})"
         axes.text(1.04, row, counts, va="center", fontsize=SMALL_SIZE, clip_on=False)
     axes.text(overall, -0.75, f"all: {percent(overall)}", ha="center", color=QUIET, **on_white())
-    axes.set_yticks(range(len(rows)), [textwrap.shorten(str(value), 34) for value in rows["value"]])
+    axes.set_yticks(range(len(rows)), [short_name(str(value)) for value in rows["value"]])
     axes.set(xlim=(0, 1.02), ylim=(-1.1, len(rows) - 0.4), xlabel="Accuracy")
     axes.tick_params(axis="y", length=0, pad=12)
     percent_axis(axes.xaxis)
@@ -250,7 +249,7 @@ def threshold_plot(
     human, ai = CLASS_COLOURS
     for name, values, colour in (
         ("accuracy", sweep["accuracy"], INK),
-        ("humans accused", sweep["fpr"], human),
+        ("false-positive rate", sweep["fpr"], human),
         ("AI missed", 1 - sweep["recall"], ai),
     ):
         left.plot(sweep["threshold"], values, color=colour, label=name)
@@ -316,7 +315,7 @@ def _by_title(rows: pd.DataFrame, what: str) -> str:
     worst, best = rows.iloc[0], rows.iloc[-1]
     if np.isnan([worst["low"], best["low"]]).any():
         return f"Accuracy by {what}: too few originals for firm differences"
-    ends = [f"{percent(one['accuracy'])} ({one['value']})" for one in (worst, best)]
+    ends = [f"{percent(one['accuracy'])} ({short_name(str(one['value']))})" for one in (worst, best)]
     return f"Accuracy by {what}: from {ends[0]} to {ends[1]}"
 
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from src.utils.names import interval_text, metric_name, model_name, percent
+from src.utils.estimate import Estimate
+from src.utils.names import metric_name, model_name, percent
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
@@ -26,7 +27,7 @@ from src.utils.plots.figure.style import (
 )
 from src.utils.settings import CLASS_NAMES
 
-OUTCOMES = ("rightly cleared", "wrongly accused", "missed", "caught")
+OUTCOMES = ("rightly cleared", "false positives", "missed", "found")
 """What happened in each cell of a confusion matrix, row by row."""
 
 
@@ -80,7 +81,7 @@ def confusion_plot(
 
 def roc_plot(
     bands: Mapping[str, pd.DataFrame],
-    areas: Mapping[str, Mapping[str, float | None]],
+    areas: Mapping[str, Estimate],
     note: str = "",
     title: str = "",
 ) -> Figure:
@@ -88,7 +89,7 @@ def roc_plot(
 
     Args:
         bands: By model: `fpr`, `tpr`, `low`, `high` on a grid of `fpr`; a model without rows is left out.
-        areas: The AUC of each model as `{"value", "low", "high"}`.
+        areas: The AUC of each model.
         note: Which data.
         title: Title; the best model's AUC if not given.
     """
@@ -98,15 +99,15 @@ def roc_plot(
     for model, band in bands.items():
         colour = model_colour(model)
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
-        label = f"{model_name(model)}\n{interval_text(areas[model])}"
+        label = f"{model_name(model)}\n{areas[model].text()}"
         axes.plot([0, *band["fpr"]], [0, *band["tpr"]], color=colour, label=label)
     axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2, label="chance")
     axes.set(
         xlim=(-0.005, 1.005),
         ylim=(-0.005, 1.005),
         aspect="equal",
-        xlabel="Human-made pictures accused",
-        ylabel="AI-generated pictures caught",
+        xlabel="False-positive rate: human-made pictures called AI",
+        ylabel="Recall: AI-generated pictures called AI",
     )
     percent_axis(axes.xaxis)
     percent_axis(axes.yaxis)
@@ -122,7 +123,7 @@ def metric_forest(
     chance: Mapping[str, float] | None = None,
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw metrics of several models with their intervals, a panel a metric, the same models in each.
 
     Args:
@@ -130,7 +131,12 @@ def metric_forest(
         chance: By metric, what guessing gives; 0.5 where not given.
         note: Which data.
         title: Title; the best model on the first metric if not given.
+
+    Returns:
+        The figure; a sentence where the first metric is known of no model.
     """
+    if next(iter(tables.values()))["value"].isna().all():
+        return "No model could be measured on these pictures."
     figure = new_figure(title or _forest_title(tables), note)
     panels = np.ravel(figure.subplots(1, len(tables), sharey=True, squeeze=False))
     for axes, (metric, table) in zip(panels, tables.items(), strict=True):
@@ -197,7 +203,7 @@ def _draw_forest(axes: Axes, table: pd.DataFrame, chance: float) -> None:
         axes.plot([one.low, one.high], [row, row], color=colour, linewidth=5, solid_capstyle="butt")
         axes.plot(one.value, row, "o", color=colour, markersize=14)
         axes.annotate(
-            interval_text(_entry(one.value, one.low, one.high)).replace(" (", "\n("),
+            Estimate.of(one.value, one.low, one.high).text().replace(" (", "\n("),
             (chance if np.isnan(one.value) else one.value, row),
             (0, 15),
             textcoords="offset points",
@@ -212,14 +218,6 @@ def _draw_forest(axes: Axes, table: pd.DataFrame, chance: float) -> None:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     light_grid(axes, "x")
-
-
-def _entry(*numbers: float) -> dict[str, float | None]:
-    """Value, low and high as `interval_text` reads them."""
-    return {
-        name: None if np.isnan(number) else number
-        for name, number in zip(("value", "low", "high"), numbers, strict=True)
-    }
 
 
 def _wrong(
@@ -238,22 +236,22 @@ def _confusion_title(shares: np.ndarray, model: str) -> str:
     return f"{who} {human} of the human-made and {ai} of the AI-generated pictures"
 
 
-def _roc_title(areas: Mapping[str, Mapping[str, float | None]]) -> str:
-    known = {model: area["value"] for model, area in areas.items() if area["value"] is not None}
+def _roc_title(areas: Mapping[str, Estimate]) -> str:
+    known = {model: area.value for model, area in areas.items() if area.value is not None}
     if not known:
         return "No curve: both classes are needed"
     best = max(known, key=lambda model: known[model])
-    return f"{model_name(best)} ranks best: ROC-AUC {interval_text(areas[best])}"
+    return f"{model_name(best)} ranks best: ROC-AUC {areas[best].text()}"
 
 
 def _forest_title(tables: Mapping[str, pd.DataFrame]) -> str:
     metric, table = next(iter(tables.items()))
     best = table.loc[table["value"].idxmax()]
-    entry = _entry(best["value"], best["low"], best["high"])
-    return f"{metric_name(metric)}: {best['name']} leads with {interval_text(entry)}"
+    leading = Estimate.of(best["value"], best["low"], best["high"])
+    return f"{metric_name(metric)}: {best['name']} leads with {leading.text()}"
 
 
 def _probability_title(wrong: Sequence[float], model: str) -> str:
     who = f"{model_name(model)}: " if model else ""
-    accused, missed = map(percent, wrong)
-    return f"{who}{accused} of the human-made pictures accused, {missed} of the AI-generated missed"
+    false_positives, missed = map(percent, wrong)
+    return f"{who}false-positive rate {false_positives}, {missed} of the AI-generated pictures missed"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from src.utils.names import short_name
 from src.utils.plots.figure.galleries import PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     AI,
@@ -63,7 +64,7 @@ def evidence_gallery(
         "The picture",
         "Orange speaks for AI, blue for human-made; below: truth, probability of AI",
     ),
-) -> Figure:
+) -> Figure | str:
     """Draw pictures, and below each what spoke for either class.
 
     Args:
@@ -73,7 +74,12 @@ def evidence_gallery(
         title: What is to be seen.
         note: Which data.
         names: What the two rows hold.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if not len(pictures):
+        return "There are no such pictures here."
     scale = _common_scale(maps)
     covered = [lay_over(*both, scale) for both in zip(pictures, maps, strict=True)]
     rows = [PictureRow(names[0], pictures), PictureRow(names[1], covered, captions)]
@@ -209,26 +215,33 @@ def spectrum_curves(curves: Mapping[str, pd.DataFrame], note: str = "", title: s
     return figure
 
 
-def maker_spectra(gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", title: str = "") -> Figure:
+def generator_spectra(
+    gaps: Mapping[str, Mapping[str, ArrayLike]], note: str = "", title: str = ""
+) -> Figure | str:
     """Draw each generator's mean residual spectrum minus that of human-made pictures.
 
     Args:
         gaps: By treatment (a row each), then by generator (a column each): decibels, [side, side].
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence if there is no generator.
     """
+    if not any(gaps.values()):
+        return "No generator family with enough originals is known here."
     figure = new_figure(title, note)
-    makers = list(next(iter(gaps.values())))
-    grid = figure.subplots(len(gaps), len(makers), squeeze=False)
+    sources = list(next(iter(gaps.values())))
+    grid = figure.subplots(len(gaps), len(sources), squeeze=False)
     everything = [np.abs(one) for own in gaps.values() for one in own.values()]
     reach = np.quantile(np.concatenate([np.ravel(one) for one in everything]), 0.99)
     for row, (name, own) in zip(grid, gaps.items(), strict=True):
-        for axes, maker in zip(row, makers, strict=True):
-            drawn = axes.imshow(own[maker], cmap=EVIDENCE, vmin=-reach, vmax=reach)
+        for axes, source in zip(row, sources, strict=True):
+            drawn = axes.imshow(own[source], cmap=EVIDENCE, vmin=-reach, vmax=reach)
             axes.set(xticks=[], yticks=[])
         row[0].set_ylabel(name, fontsize=TEXT_SIZE - 1)
-    for axes, maker in zip(grid[0], makers, strict=True):
-        axes.set_title(maker, fontsize=SMALL_SIZE + 1, loc="center")
+    for axes, source in zip(grid[0], sources, strict=True):
+        axes.set_title(short_name(source, 18), fontsize=SMALL_SIZE + 1, loc="center")
     figure.colorbar(drawn, ax=grid.ravel().tolist(), label="dB over human-made", shrink=0.7)
     return figure
 

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.utils.names import interval_text, model_name
+from src.utils.estimate import Estimate
+from src.utils.names import model_name
 from src.utils.plots.figure.style import (
     INK,
     QUIET,
@@ -90,11 +91,9 @@ def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figu
         colour = model_colour(row.model) if row.model else INK
         axes.plot([row.low, row.high], [place, place], color=colour, linewidth=5, solid_capstyle="butt")
         axes.plot(row.value, place, "o", color=colour, markersize=14)
-        entry = {
-            part: None if np.isnan(number) else number
-            for part, number in (("value", row.value), ("low", row.low), ("high", row.high))
-        }
-        said = interval_text(entry) + (f"   {row.difference}" if row.difference else "")
+        said = Estimate.of(row.value, row.low, row.high).text() + (
+            f"   {row.difference}" if row.difference else ""
+        )
         axes.text(
             1.02, place, said, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE + 1
         )

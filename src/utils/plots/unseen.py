@@ -1,4 +1,4 @@
-"""Makers that training never met: what share of their pictures is called AI; what leaving one out costs."""
+"""Sources that training never met: what share of their pictures is called AI; what leaving one out costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from src.utils.names import model_name, percent
+from src.utils.names import model_name, percent, short_name
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
@@ -20,13 +20,13 @@ from src.utils.plots.figure.style import (
 )
 
 
-def maker_plot(
+def unseen_plot(
     table: pd.DataFrame, overall: tuple[float, float], model: str = "", note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw the share called AI of each generator and of each source of photographs.
 
     Args:
-        table: `label`, `maker`, `groups`, `pictures`, `called_ai`, `called_ai_low`, `called_ai_high`.
+        table: `label`, `source`, `groups`, `pictures`, `called_ai`, `called_ai_low`, `called_ai_high`.
         overall: Share called AI of all human-made and of all AI-generated pictures.
         model: Which model answered.
         note: Which data.
@@ -34,28 +34,36 @@ def maker_plot(
 
     Returns:
         Generators on the left, where far right is good; photographs on the right, where far left is good.
+        Without any rows, a sentence.
     """
+    if table.empty:
+        return "This dataset has no unseen set."
     who = f"{model_name(model)}: " if model else ""
-    caught, accused = percent(overall[1]), percent(overall[0])
-    found = f"{who}{caught} of the unseen generators' pictures caught, {accused} of the photographs accused"
+    recall, false_positives = percent(overall[1]), percent(overall[0])
+    found = f"{who}recall {recall} on unseen generators, false-positive rate {false_positives}"
     figure = new_figure(title or found, note)
     panels = figure.subplots(1, 2)
     for axes, label, name in zip(panels, (1, 0), ("Generators", "Sources of photographs"), strict=True):
-        mine = table[table["label"] == label].sort_values(["called_ai", "maker"], ignore_index=True)
-        _draw_makers(axes, mine, CLASS_COLOURS[label])
+        mine = table[table["label"] == label].sort_values(["called_ai", "source"], ignore_index=True)
+        _draw_sources(axes, mine, CLASS_COLOURS[label])
         axes.axvline(overall[label], color=CLASS_COLOURS[label], linewidth=1.5, linestyle=":")
         axes.set_title(name, color=CLASS_COLOURS[label], fontweight="bold")
     return figure
 
 
-def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure:
-    """Draw the AUC of each maker with others of its pictures in training, and with none.
+def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
+    """Draw the AUC of each source with others of its pictures in training, and with none.
 
     Args:
-        table: `maker`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; from above.
+        table: `source`, `groups`, `met`, `left_out`, `left_out_low`, `left_out_high`, `drop`; from above.
         note: Which data.
         title: Title; the largest drop if not given.
+
+    Returns:
+        The figure; without any rows, a sentence.
     """
+    if table.empty:
+        return "Too few of them have enough originals to be left out."
     figure = new_figure(title or _holdout_title(table), note)
     axes = figure.subplots()
     table = table.iloc[::-1].reset_index(drop=True)
@@ -70,7 +78,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     )
     axes.plot([], [], "o", color=INK, label="none of it in training")
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
-    names = [f"{row.maker} ({row.groups} originals)" for row in table.itertuples()]
+    names = [f"{short_name(row.source)} ({row.groups} originals)" for row in table.itertuples()]
     lowest = np.nanmin([0.45, *table[["met", "left_out", "left_out_low"]].to_numpy(float).ravel()])
     axes.set(
         yticks=range(len(names)),
@@ -86,7 +94,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     return figure
 
 
-def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
+def _draw_sources(axes: Axes, table: pd.DataFrame, colour: str) -> None:
     for row in table.itertuples():
         axes.plot(
             [row.called_ai_low, row.called_ai_high],
@@ -111,7 +119,7 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
         )
     axes.set(
         yticks=range(len(table)),
-        yticklabels=table["maker"],
+        yticklabels=[short_name(source) for source in table["source"]],
         ylim=(-0.6, max(len(table), 3) - 0.4),
         xlim=(-0.03, 1.03),
         xlabel="Share called AI",
@@ -123,10 +131,8 @@ def _draw_makers(axes: Axes, table: pd.DataFrame, colour: str) -> None:
 
 
 def _holdout_title(table: pd.DataFrame) -> str:
-    if table.empty:
-        return "No maker has enough originals to be left out"
     worst = table.loc[table["drop"].idxmax()]
     return (
-        f"Never having met {worst['maker']} costs most: "
+        f"Never having met {short_name(worst['source'])} costs most: "
         f"ROC-AUC {worst['met']:.2f} falls to {worst['left_out']:.2f}"
     )

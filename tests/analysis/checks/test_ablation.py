@@ -1,17 +1,23 @@
-"""Sentences about the ablation, read from its table."""
+"""The ablation's table: the worst of the left-out sources, told apart by class."""
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
 
-from src.utils.analysis.checks.ablation import combination_sentence
+from src.utils.analysis.checks.ablation import ablation_table, choose_candidate, source_matrix
+from src.utils.models.encoder.selection import Candidate, Fold
+from tests.manifests import make_manifest
 
 
-def test_what_averaging_changes_is_read_from_the_table() -> None:
-    table = pd.DataFrame(
-        [("all", 0.9, 0.8), ("grain", 0.6666, 0.5), ("all + grain", 0.85, 0.7049)],
-        columns=["candidate", "mean", "worst"],
-    )
-    said = combination_sentence(table, "all", "grain")
-    assert said.startswith("`grain` alone has a mean AUC of 0.67 on left-out sources (chance is 0.50). ")
-    assert said.endswith("Averaged with `all`, the worst source goes from 0.80 to 0.70.")
+def test_of_two_sources_that_are_equally_bad_the_generated_one_is_named() -> None:
+    images = make_manifest(groups=2, per_group=2)
+    everything = np.arange(len(images))
+    fold = Fold("fold 1", "fold 1", everything, everything)
+    odds = np.where(images["label"] == 1, 1.0, -1.0)[None]
+    candidates = [Candidate(name, "a part", None, True) for name in ("right", "wrong")]
+    scores = {"right": [odds], "wrong": [-odds]}
+    table = ablation_table(images, candidates, [fold], scores, resamples=2)
+    assert table["worst_source"].tolist() == ["fold 1 (AI)"] * 2
+    assert table["worst"].tolist() == [1, 0]
+    assert choose_candidate(table) == "right"
+    assert source_matrix(images, [fold], scores["right"]).loc["fold 1", "fold 1"] == 1

@@ -10,14 +10,21 @@ from src.utils.analysis.checks.robustness import (
     AS_THEY_ARE,
     all_steps,
     curves,
+    curves_by_kind,
     damage,
+    draw_part,
     few_steps,
+    kind_names,
     largest_losses,
+    measure_robustness,
+    pictures_of_each,
     robustness_table,
     score_steps,
     some_of_each_group,
 )
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.pictures.augment import PERTURBATIONS
+from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images
 
@@ -40,8 +47,8 @@ def test_values_are_scikit_learns():
     for row, odds in zip(table.itertuples(), scores.values(), strict=True):
         assert row.auc == pytest.approx(roc_auc_score(pictures["label"], odds))
         assert row.balanced_accuracy == pytest.approx(balanced_accuracy_score(pictures["label"], odds >= 0))
-        assert row.accused == pytest.approx((odds[pictures["label"] == 0] >= 0).mean())
-        assert row.caught == pytest.approx((odds[pictures["label"] == 1] >= 0).mean())
+        assert row.false_positive_rate == pytest.approx((odds[pictures["label"] == 0] >= 0).mean())
+        assert row.recall == pytest.approx((odds[pictures["label"] == 1] >= 0).mean())
 
 
 def test_a_drop_is_found_where_there_is_one_and_only_there():
@@ -127,3 +134,24 @@ def test_every_step_scores_the_same_pictures_changed(tmp_path):
     again = score_steps(predictor, images, tmp_path / "raw", tmp_path / "afresh", steps, progress=False)
     for step in scores:
         np.testing.assert_array_equal(again[step], scores[step])
+
+
+def test_curves_of_several_models_are_sorted_by_kind():
+    pictures, scores = make_scores()
+    table = robustness_table(scores, pictures, resamples=5)
+    by_kind = curves_by_kind({"best": table, "cnn_deck": table})
+    assert list(by_kind) == list(kind_names()) == list(PERTURBATIONS)
+    assert list(by_kind["jpeg"]) == ["best", "cnn_deck"] and by_kind["blur"] == {}
+    assert kind_names()["jpeg"] == "JPEG quality"
+
+
+def test_a_part_is_drawn_and_measured_as_its_pictures_alone_would_be(tmp_path):
+    settings = Settings(root=tmp_path)
+    images = make_images(settings.raw_dir, 12)
+    train = part_of(images, "train")
+    drawn = draw_part(images, train, 1, most_groups=3)
+    assert len(drawn.images) == 6 and set(drawn.images["split"]) == {"train"}
+    assert pictures_of_each({"best": drawn}) == "6 for Improved model"
+    table = measure_robustness(bright_predictor(tmp_path / "bright"), drawn, settings, [("jpeg", 30)])
+    assert table["kind"].tolist() == ["as_it_is", "jpeg"]
+    assert table["auc"].iloc[0] == 1

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from src.utils.analysis.checks.seeds import seed_bundles, seed_table, spread_table
+from src.utils.analysis.checks import seeds
+from src.utils.analysis.checks.seeds import auc_spread, measure_seeds, seed_bundles, seed_table, spread_table
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.files import write_json
 from src.utils.settings import Settings
+from tests.analysis.bright_model import bright_predictor
+from tests.data.made_pictures import make_images
 
 
 def test_runs_that_are_there_are_found_the_headline_one_first(tmp_path):
@@ -39,3 +43,19 @@ def test_spread_by_hand():
     assert auc[["seeds", "mean", "lowest", "highest"]].tolist() == [2, 0.5, 0, 1]
     assert auc["deviation"] == pytest.approx(np.sqrt(0.5))
     assert np.isnan(spread.loc[("b", "auc"), "deviation"])
+
+
+def test_one_models_spread_of_auc_is_a_row_of_plain_values():
+    runs = seed_table({("a", 1): np.array([-1.0, 1]), ("a", 2): np.array([1.0, -1])}, np.array([0, 1]))
+    row = auc_spread(spread_table(runs), "a")
+    assert (row["seeds"], row["lowest"], row["highest"]) == (2, 0, 1)
+
+
+def test_every_run_that_is_there_is_scored(tmp_path, monkeypatch):
+    settings = Settings(root=tmp_path, seed=1, seeds=2)
+    images = make_images(settings.raw_dir, 8)
+    for folder in ("cnn_deck", "seeds/cnn_deck-2"):
+        bright_predictor(settings.models_dir / folder)
+    monkeypatch.setattr(seeds.Predictor, "load", lambda folder: bright_predictor(folder))
+    table = measure_seeds(settings, ("cnn_deck", "cnn_scaled"), part_of(images, "train"))
+    assert table[["model", "seed", "auc"]].to_numpy().tolist() == [["cnn_deck", 1, 1.0], ["cnn_deck", 2, 1.0]]

@@ -12,15 +12,19 @@ from src.utils.analysis.checks.shortcuts import (
     common_side,
     cut_square,
     full_audit,
+    measure_neutralised,
     neutral_rows,
     neutral_table,
     neutralise,
     score_neutralised,
     together,
 )
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.files import hash_file
 from src.utils.names import ALL_CONTAINER
+from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
+from tests.data.made_pictures import make_images
 from tests.manifests import make_manifest
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
@@ -110,3 +114,11 @@ def test_a_neutral_table_is_laid_out_for_its_plot():
     assert rows["name"].tolist() == list(NEUTRAL_NAMES)
     assert rows["difference"].iloc[0] == ""
     assert rows["difference"].iloc[2].startswith("(-0.")
+
+
+def test_a_part_is_measured_in_every_version(tmp_path):
+    settings = Settings(root=tmp_path)
+    train = part_of(make_images(settings.raw_dir, 8), "train")
+    table = measure_neutralised(bright_predictor(tmp_path / "bright"), train, settings, side=16)
+    assert table["pictures"].tolist() == list(NEUTRAL_NAMES)
+    assert table["auc"].tolist() == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""Who is recognised and who is accused, by hand; and generators that are, or are not, like those known."""
+"""Recall and false positives by hand; and generators that are, or are not, like those known."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,11 @@ from src.utils.analysis.checks.unseen import (
     ALL_IN_TURN,
     HOLDOUT_COLUMNS,
     NOT_KNOWN,
-    honest_paragraph,
     leave_one_out,
-    maker_table,
     readable_holdout,
-    readable_makers,
+    readable_sources,
     shares_called_ai,
+    source_table,
 )
 from src.utils.analysis.scoring.parts import part_of
 
@@ -38,7 +37,7 @@ def test_each_maker_has_its_row_with_shares_by_hand():
     pictures = make_unseen()
     probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
     probability[pictures.index[pictures["origin"] == "Pixel theme"][:2]] = 0.95
-    table = maker_table(pictures, probability).set_index("maker")
+    table = source_table(pictures, probability).set_index("source")
     assert sorted(table.index) == sorted(["Kling 3", "Grok Imagine", "Pixel theme", NOT_KNOWN])
     assert table["label"].tolist() == [1, 1, 0, 0]
     assert table["called_ai"].to_dict() == {
@@ -56,12 +55,12 @@ def test_each_maker_has_its_row_with_shares_by_hand():
 def test_makers_of_many_originals_have_intervals():
     pictures = make_unseen(groups=80, per_group=1)
     probability = np.random.default_rng(0).random(len(pictures))
-    table = maker_table(pictures, probability, resamples=200)
+    table = source_table(pictures, probability, resamples=200)
     for name, truth in (("called_ai", 0.5), ("auc", 0.5)):
         low, high = table[f"{name}_low"], table[f"{name}_high"]
         assert ((low < table[name]) & (table[name] < high)).all()
         assert ((low < truth) & (truth < high)).sum() >= 3
-    readable = readable_makers(table)
+    readable = readable_sources(table)
     assert readable["called AI"].str.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]").all()
 
 
@@ -70,10 +69,10 @@ def test_weights_let_groups_count_the_same():
         {"label": 1, "group": ["a", "b", "b", "b"], "generator": "Kling 3", "origin": "somewhere"}
     )
     probability = [0.9, 0.1, 0.1, 0.1]
-    assert maker_table(pictures, probability)["called_ai"].item() == 0.25
+    assert source_table(pictures, probability)["called_ai"].item() == 0.25
     weight = [1, 1 / 3, 1 / 3, 1 / 3]
-    assert maker_table(pictures, probability, weight)["called_ai"].item() == pytest.approx(0.5)
-    assert np.isnan(maker_table(pictures, probability)["auc"].item())
+    assert source_table(pictures, probability, weight)["called_ai"].item() == pytest.approx(0.5)
+    assert np.isnan(source_table(pictures, probability)["auc"].item())
 
 
 def make_families(same_trace: bool, groups=25, per_group=2, seed=0):
@@ -95,14 +94,14 @@ def make_families(same_trace: bool, groups=25, per_group=2, seed=0):
 def test_a_family_with_its_own_trace_is_lost_when_it_is_left_out():
     table = leave_one_out(*make_families(same_trace=False, groups=80), resamples=100)
     assert list(table.columns) == list(HOLDOUT_COLUMNS)
-    assert sorted(table["maker"][:3]) == ["A", "B", "C"]
+    assert sorted(table["source"][:3]) == ["A", "B", "C"]
     assert table["drop"][:3].is_monotonic_decreasing
     assert (table["met"] > 0.95).all()
     assert (table["left_out"] < 0.7).all()
     assert (table["drop_low"] > 0.2).all()
     assert table["groups"].tolist() == [80, 80, 80, 240]
     together = table.iloc[3]
-    assert together["maker"] == ALL_IN_TURN
+    assert together["source"] == ALL_IN_TURN
     for column in ("met", "left_out", "drop"):
         assert together[column] == pytest.approx(table[column][:3].mean())
     assert together["drop_high"] - together["drop_low"] < (table["drop_high"] - table["drop_low"])[:3].min()
@@ -120,8 +119,8 @@ def test_small_and_nameless_families_are_not_left_out_by_themselves():
     family = np.where(family == "C", "", family)
     family[np.flatnonzero(family == "B")[4:]] = "A"
     table = leave_one_out(features, pictures, family, resamples=10)
-    assert table["maker"].tolist() == ["A"]
-    assert leave_one_out(features, pictures, np.where(family != "", "A", "")).loc[:, "maker"].tolist() == [
+    assert table["source"].tolist() == ["A"]
+    assert leave_one_out(features, pictures, np.where(family != "", "A", "")).loc[:, "source"].tolist() == [
         "A"
     ]
 
@@ -130,7 +129,7 @@ def test_photographers_can_be_left_out_too():
     features, pictures, family = make_families(True)
     pictures = pictures.assign(label=1 - pictures["label"])
     table = leave_one_out(features, pictures, family, side=0, resamples=10)
-    assert sorted(table["maker"][:3]) == ["A", "B", "C"]
+    assert sorted(table["source"][:3]) == ["A", "B", "C"]
 
 
 def test_without_makers_or_with_few_groups_the_table_is_empty():
@@ -140,22 +139,13 @@ def test_without_makers_or_with_few_groups_the_table_is_empty():
     assert leave_one_out(features[few], pictures[few], family[few]).empty
 
 
-def test_the_paragraph_names_the_worst_and_says_what_is_an_anecdote():
-    pictures = make_unseen()
-    probability = np.where(pictures["generator"] == "Kling 3", 0.9, 0.4)
-    probability[pictures.index[pictures["origin"] == "Pixel theme"]] = 0.95
-    makers = maker_table(pictures, probability)
-    unseen, test = {"value": 0.55, "low": None, "high": None}, {"value": 0.8, "low": 0.7, "high": 0.9}
-    said = honest_paragraph("Improved model", test, unseen, makers, demonstration=True)
-    assert "0.55 (interval not estimable)" in said
-    assert "0.80 [0.70, 0.90]" in said
-    assert "least of Grok Imagine: 0 % of 6 pictures from 3 originals" in said
-    assert "photographs of Pixel theme: 100 % of 6 pictures" in said
-    assert "4 of the 4 rows" in said
-    same = honest_paragraph("x", test, unseen, maker_table(pictures, np.full(len(pictures), 0.7)), False)
-    assert "calls every one of these pictures AI-generated" in same
-    assert "catches least" not in same
-    assert "no unseen set" in honest_paragraph("x", test, unseen, makers.head(0), demonstration=False)
+def test_tables_without_rows_are_sentences():
+    no_rows = pd.DataFrame(columns=list(HOLDOUT_COLUMNS))
+    assert readable_holdout(no_rows, "photo source") == (
+        "No photo source here has enough originals to be left out."
+    )
+    sources = source_table(make_unseen(), np.full(24, 0.7))
+    assert readable_sources(sources.head(0)) == "This dataset has no unseen set."
 
 
 def test_shares_called_ai_count_every_original_once():

@@ -217,7 +217,7 @@ def test_with_and_without_people() -> None:
 
 def test_a_planted_cause_is_learnt_and_put_into_words() -> None:
     model = explain_errors(pictures(groups=200, cause="sharpness"), label=0, resamples=100)
-    assert model.errors == "false positives" and model.auc["value"] > 0.9 and model.auc["low"] > 0.5
+    assert model.errors == "false positives" and model.auc.value > 0.9 and model.auc.low > 0.5
     assert (
         re.match(r"sharpness up to -0\.[45]", model.rules["rule"][0]) and model.rules["error_rate"][0] > 0.95
     )
@@ -228,7 +228,7 @@ def test_a_planted_cause_is_learnt_and_put_into_words() -> None:
 def test_nothing_to_learn_is_said_and_groups_do_not_leak() -> None:
     """Errors follow the group, so a fold that shared groups would look clever."""
     models = [explain_errors(pictures(240, 6, seed=seed), label=1, resamples=100) for seed in range(5)]
-    assert np.mean([model.auc["value"] for model in models]) == pytest.approx(0.5, abs=0.08)
+    assert np.mean([model.auc.value for model in models]) == pytest.approx(0.5, abs=0.08)
     assert sum("Nothing measurable" in model.verdict for model in models) >= 4
 
 
@@ -241,7 +241,7 @@ def test_the_tree_is_judged_out_of_fold() -> None:
     features = mine[varying_properties(mine)]
     probability = module._out_of_fold(features, mine, 5, seed=0)
     model = explain_errors(table, 0, resamples=5, seed=0)
-    assert model.auc["value"] == pytest.approx(roc_auc_score(mine["error"], probability))
+    assert model.auc.value == pytest.approx(roc_auc_score(mine["error"], probability))
 
 
 def test_too_few_errors_are_not_learnt_from() -> None:
@@ -249,9 +249,9 @@ def test_too_few_errors_are_not_learnt_from() -> None:
     clean = table.assign(error=False)
     for poor in (clean, table.head(0), clean.assign(error=clean["group"] == "g0")):
         model = explain_errors(poor, label=0, resamples=5)
-        assert model.auc["value"] is None and model.rules.empty and "too few" in model.verdict
+        assert model.auc.value is None and model.rules.empty and "too few" in model.verdict
     small = explain_errors(pictures(groups=20, seed=1), label=0, resamples=5)
-    assert small.auc["low"] is None and "nothing either way" in small.verdict
+    assert small.auc.low is None and "nothing either way" in small.verdict
 
 
 def test_rules_name_people_and_faces_as_people_do() -> None:

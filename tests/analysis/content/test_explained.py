@@ -1,8 +1,12 @@
 """The answers that are shown: confident, of both classes, each of another original."""
 
+import numpy as np
 import pandas as pd
+import pytest
 
-from src.utils.analysis.content.explained import answer_captions, choose_answers
+from src.utils.analysis.content.explained import answer_captions, choose_answers, map_likeness, own_evidence
+from tests.analysis.bright_model import bright_predictor
+from tests.data.made_pictures import make_images as make_pictures
 
 
 def make_images():
@@ -40,3 +44,28 @@ def test_wrong_answers_and_places_left_to_the_other_class():
 def test_nothing_to_choose_is_no_error():
     images = make_images().head(1)
     assert choose_answers(images, [0.1], right=False).empty
+
+
+class MapsOfBrightness:
+    """Says of every picture that all of it speaks for AI as much as it is bright."""
+
+    def explain(self, pixels):
+        score = pixels.mean((1, 2, 3)) / 127.5 - 1
+        return np.stack([-score, score], axis=1), np.tile(score[:, None, None], (1, 2, 2))
+
+
+@pytest.mark.filterwarnings("ignore:.*trained with other versions")
+def test_a_models_own_maps_come_with_its_right_and_then_its_wrong_answers(tmp_path):
+    images = make_pictures(tmp_path, 6)
+    predictor = bright_predictor(tmp_path / "bright", runtime=MapsOfBrightness())
+    said = np.where(images["label"] == 1, 0.9, 0.2)
+    said[0] = 0.7
+    own = own_evidence(predictor, images, said, tmp_path, each=2)
+    assert own.right == 2 and own.rows["label"].tolist() == [0, 1, 0]
+    assert own.maps.shape == (3, 2, 2) and (np.sign(own.maps[:, 0, 0]) == [-1, 1, -1]).all()
+    nothing = own_evidence(None, images, None, tmp_path, each=2)
+    assert len(nothing.rows) == len(nothing.maps) == nothing.right == 0
+
+
+def test_likeness_is_a_mean_by_layer():
+    assert map_likeness({"dense": np.array([0.5, 1.0])}) == {"dense": 0.75}

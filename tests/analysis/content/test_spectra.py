@@ -7,11 +7,16 @@ from PIL import Image
 
 from src.utils.analysis.content.spectra import (
     Spectra,
+    class_means,
+    curves_by_treatment,
     decibels,
+    family_gaps,
     frequent_families,
     measure_spectra,
+    measure_treatments,
     power_spectrum,
     residual,
+    residual_record,
     ring_curves,
     ring_means,
     rings_apart,
@@ -141,3 +146,16 @@ def test_the_families_with_most_originals_are_shown():
     assert frequent_families(family, range(9), least_groups=2) == ["Flux", "Qwen"]
     assert frequent_families(family, range(9), least_groups=1, most=1) == ["Flux"]
     assert frequent_families(["", ""], [1, 2], least_groups=1) == []
+
+
+def test_treatments_are_summed_up_by_class_and_family(traced):
+    folder, pictures = traced
+    pictures = pictures.assign(split="test", generator=np.where(pictures["label"] == 1, "Flux", ""))
+    spectra = measure_treatments(pictures, folder, {"as they are": None}, progress=False)
+    human, ai = class_means(spectra)["as they are"]
+    np.testing.assert_allclose(family_gaps(spectra, pictures)["as they are"]["Flux"], ai - human)
+    assert family_gaps(spectra, pictures.assign(generator="")) == {"as they are": {}}
+    curves = curves_by_treatment(spectra, pictures, seed=0)
+    record = residual_record(curves, len(pictures))
+    assert record["pictures"] == 80 and record["rings"] == 128
+    assert record["rings_apart"]["as they are"] == rings_apart(curves["as they are"]) >= 1

@@ -69,7 +69,7 @@ def test_a_leaking_container_is_found_on_pictures_never_seen(leak):
     probability = metadata_only(manifest)
     test = (manifest["split"] == "test").to_numpy()
     entry = evaluate(manifest["label"][test], probability[test], manifest["group"][test], resamples=5)
-    assert entry["auc"]["value"] == 1.0 and entry["accuracy"]["value"] == 1.0
+    assert entry["auc"].value == 1.0 and entry["accuracy"].value == 1.0
 
 
 def test_without_a_leak_it_is_at_chance_and_repeatable():
@@ -77,7 +77,7 @@ def test_without_a_leak_it_is_at_chance_and_repeatable():
     probability = metadata_only(manifest)
     test = (manifest["split"] == "test").to_numpy()
     entry = evaluate(manifest["label"][test], probability[test], manifest["group"][test], resamples=100)
-    assert entry["auc"]["low"] < 0.5 < entry["auc"]["high"]
+    assert entry["auc"].low < 0.5 < entry["auc"].high
     assert (metadata_only(manifest) == probability).all()
 
 

@@ -2,17 +2,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.utils.analysis.scoring import evaluation
 from src.utils.analysis.scoring.evaluation import (
     Scores,
+    evaluate_bundles,
+    evaluate_parts,
     evaluate_split,
+    largest_difference,
     roc_bands,
     run_header,
     score_bundle,
+    score_heads,
     wrong_answers,
 )
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.split import group_weights
 from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.calibration import write_calibration
+from src.utils.models.encoder.runtime import EMBEDDING, Head
 from src.utils.settings import Settings
+from tests.analysis.bright_model import bright_predictor
+from tests.data.made_pictures import make_images
 from tests.models.tiny import build_tiny, make_project
 
 
@@ -31,9 +41,9 @@ def test_a_split_is_scored_on_its_own_rows_and_every_group_counts_the_same():
     probability = np.array([0.1, 0.9, 0.1, 0.9, 0.9, 0.9, 0.5, 0.5])
     entry = evaluate_split(images(), {"m": Scores(probability, 2.0)}, "test", seed=1)["m"]
     assert entry["confusion_matrix"] == [[2, 1], [0, 3]]
-    assert entry["accuracy"]["value"] == pytest.approx(0.875)  # group a is half right and one of four
+    assert entry["accuracy"].value == pytest.approx(0.875)  # group a is half right and one of four
     assert entry["seconds"] == 2.0
-    assert entry["auc"]["low"] is None
+    assert entry["auc"].low is None
     assert evaluate_split(images(), {"m": Scores(probability, 2.0)}, "unseen", seed=1) == {}
 
 
@@ -63,3 +73,50 @@ def test_a_reloaded_bundle_gives_the_same_scores(tmp_path):
     first, second = (score_bundle(settings.models_dir / "tiny", cache) for _ in range(2))
     assert first.probability.shape == (len(table),)
     assert np.array_equal(first.probability, second.probability)
+
+
+def test_what_was_chosen_for_a_model_later_changes_none_of_its_scores(tmp_path):
+    settings, _, cache = make_project(tmp_path, pictures=12)
+    bundle = save_bundle(settings.models_dir / "tiny", build_tiny(), {})
+    before = score_bundle(bundle.folder, cache).probability
+    write_calibration(bundle.folder, bundle.served_files, 4.0, (0.2, 0.8), 0.7)
+    assert np.array_equal(score_bundle(bundle.folder, cache).probability, before)
+
+
+def test_parts_are_measured_on_their_own_rows_and_empty_ones_left_out():
+    table = images()
+    odds = np.where(table["label"] == 1, 1.0, -1.0)
+    odds[6] = 3.0
+    parts = (part_of(table, "test"), part_of(table, "unseen"), part_of(table, "train"))
+    measured = evaluate_parts({"m": odds}, parts, seed=1)
+    assert list(measured) == ["test", "train"]
+    assert measured["test"]["m"]["confusion_matrix"] == [[3, 0], [0, 3]]
+    assert measured["train"]["m"]["confusion_matrix"] == [[0, 1], [0, 0]]
+
+
+@pytest.mark.filterwarnings("ignore:.*trained with other versions")
+def test_saved_models_are_measured_on_one_split(tmp_path, monkeypatch):
+    settings = Settings(root=tmp_path)
+    table, folder = make_images(settings.raw_dir, 20), settings.models_dir / "bright"
+    bright_predictor(folder, input_size=255)
+    monkeypatch.setattr(evaluation.Predictor, "load", lambda folder: bright_predictor(folder, input_size=255))
+    measured = evaluate_bundles({"bright": folder}, table, "validation", settings)
+    assert measured["bright"]["auc"].value == 1
+    assert sum(map(sum, measured["bright"]["confusion_matrix"])) == (table["split"] == "validation").sum()
+
+
+def test_heads_score_encodings_that_are_at_hand():
+    head = Head({EMBEDDING: np.array([2.0], np.float32)}, {EMBEDDING: 0.0}, 1.0, "0" * 16)  # bias 1
+    scores = score_heads({"probe": head}, {EMBEDDING: np.array([[0.0], [1.0]], np.float32)})
+    assert scores["probe"].seconds is None
+    assert scores["probe"].probability == pytest.approx([1 / (1 + np.exp(-1)), 1 / (1 + np.exp(-3))])
+
+
+@pytest.mark.filterwarnings("ignore:.*trained with other versions")
+def test_what_is_served_is_compared_with_what_was_measured(tmp_path):
+    names = make_images(tmp_path, 4)["file_name"]
+    predictor = bright_predictor(tmp_path / "bright")
+    said = predictor.predict_pixels(predictor.read_all(tmp_path, names))
+    assert largest_difference(predictor, tmp_path, names, said) == 0
+    said[2] -= 0.25
+    assert largest_difference(predictor, tmp_path, names, said) == pytest.approx(0.25)

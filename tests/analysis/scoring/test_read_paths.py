@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.special import expit
 
-from src.utils.analysis.scoring.read_paths import READ_PATHS, summarise_read_paths
+from src.utils.analysis.scoring.read_paths import READ_PATHS, compare_read_paths, summarise_read_paths
 from src.utils.data.pictures.decode import read_pixels
+from src.utils.models.bundle.bundle import save_bundle
 from src.utils.settings import IMAGE_SIZE
 
 
@@ -27,6 +29,33 @@ def test_the_decks_ways_differ_as_the_deck_wrote_them(picture):
     plain, smooth = READ_PATHS["deck, training"](picture), READ_PATHS["this project"](picture)
     assert plain.shape == smooth.shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
     assert plain.std() > smooth.std() + 5  # antialiasing averages the noise that plain bilinear keeps
+
+
+@pytest.fixture
+def bright_bundle(tmp_path):
+    """A network that says log-odds of 4 × (mean red / 255) − 2."""
+    import keras
+
+    pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(pixels)
+    model = keras.Model(pixels, keras.layers.Dense(2)(mean))
+    kernel = np.array([[0, 4 / 255], [0, 0], [0, 0]], np.float32)
+    model.set_weights([kernel, np.array([0, -2], np.float32)])
+    return save_bundle(tmp_path / "bright", model, {}).folder
+
+
+def test_one_network_answers_for_each_file_read_in_each_way(bright_bundle, tmp_path):
+    files = []
+    for name, red in (("dark.png", 51), ("light.png", 204)):
+        Image.new("RGB", (300, 200), (red, 9, 9)).save(tmp_path / name)
+        files.append(tmp_path / name)
+    answers = compare_read_paths(bright_bundle, files)
+    assert answers.index.tolist() == ["dark.png", "light.png"] and list(answers) == list(READ_PATHS)
+    expected = [expit(4 * red / 255 - 2) for red in (51, 204)]
+    for way in ("this project", "deck, training", "deck, URL cell"):
+        np.testing.assert_allclose(answers[way], expected, atol=1e-5)
+    divided = [expit(4 * red / 255 / 255 - 2) for red in (51, 204)]
+    np.testing.assert_allclose(answers["deck, web page"], divided, atol=1e-5)
 
 
 def test_shifts_are_counted_against_the_first_way():

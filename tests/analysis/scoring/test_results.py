@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from src.utils.analysis.scoring.results import (
     write_metrics,
 )
 from src.utils.analysis.stats.metrics import evaluate
+from src.utils.estimate import Estimate
 from src.utils.settings import UserError
 
-AUC = {"value": 0.641, "low": 0.552, "high": 0.72}
+AUC = Estimate(0.641, 0.552, 0.72)
 HEADER = {
     "source": "sample",
     "split": "group",
@@ -37,6 +39,8 @@ def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
     assert merged["schema"] == 1 and merged["n_test"] == 150
     assert list(merged["models"]) == ["always_ai", "cnn_deck"]
     assert merged["models"]["cnn_deck"] == entry
+    written = json.loads(metrics_path(tmp_path).read_text())
+    assert written["models"]["always_ai"]["auc"] == {"value": 0.641, "low": 0.552, "high": 0.72}
     assert (tmp_path / "metrics" / "05.json").is_file()
 
 
@@ -98,18 +102,16 @@ def test_problems_are_named(tmp_path):
 
 
 def test_the_table_is_for_people():
-    metrics = {
-        "models": {"cnn_deck": {"auc": AUC, "f1": {"value": 0.5, "low": None, "high": None}}, "new": {}}
-    }
+    metrics = {"models": {"cnn_deck": {"auc": AUC, "f1": Estimate(0.5)}, "new": {}}}
     table = metrics_table(metrics, ["auc", "f1", "recall"])
     assert table.columns.tolist() == ["ROC-AUC", "F1 (AI)", "Recall"]
     assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]", "0.50 (interval not estimable)", "–"]
     assert table.index.tolist() == ["Deck's CNN (pixels 0–255)", "new"]
-    assert metrics_table(metrics, section="unseen").empty
+    assert metrics_table(metrics, section="unseen", otherwise="No unseen set.") == "No unseen set."
 
 
 def test_one_metric_as_numbers_for_a_plot():
-    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": AUC | {"low": None}}, "new": {}}}
+    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": replace(AUC, low=None)}, "new": {}}}
     table = metric_intervals(metrics, "auc")
     assert table["model"].tolist() == ["cnn_deck", "best"]
     assert table["value"].tolist() == [0.641, 0.641]

@@ -5,11 +5,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from src.utils.analysis.scoring.parts import part_of
 from src.utils.analysis.scoring.submission import (
     GUESS,
     answer,
     check_submission,
+    pictures_to_answer,
     read_test_ids,
+    stand_in_scores,
     write_submission,
 )
 from src.utils.models.bundle.calibration import Calibration
@@ -91,3 +94,19 @@ def test_a_wrong_submission_is_refused(tmp_path, table, message):
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.raises(UserError, match=message):
         check_submission(path, ["a", "b"])
+
+
+def test_other_pictures_stand_in_only_where_the_competition_asks_nothing(tmp_path):
+    rows = pd.DataFrame({"file_name": ["x.jpg"], "label": [1], "group": ["a"], "split": ["test"]})
+    test = part_of(rows, "test")
+    assert pictures_to_answer(tmp_path, test) == (["x.jpg"], False)
+    write_test_csv(tmp_path, "id\nb.jpg\n")
+    assert pictures_to_answer(tmp_path, test) == (["b.jpg"], True)
+
+
+def test_answers_are_measured_beside_always_ai_and_unreadable_ones_count_as_ai():
+    rows = pd.DataFrame({"file_name": list("wxyz"), "label": [0, 0, 1, 1], "group": list("abcd")})
+    answers = pd.DataFrame({"probability_ai": [0.1, 0.9, 0.8, None]}, dtype=float)
+    scores = stand_in_scores(part_of(rows.assign(split="test"), "test"), answers, "best", seed=0)
+    assert scores["always_ai"]["f1"].value == pytest.approx(2 / 3)
+    assert scores["best"]["f1"].value == pytest.approx(0.8)

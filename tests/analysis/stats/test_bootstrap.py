@@ -4,7 +4,6 @@ from scipy.stats import norm
 
 from src.utils.analysis.stats.bootstrap import (
     MIN_GROUPS,
-    as_entry,
     bootstrap,
     draw_weights,
     exact_bound,
@@ -12,6 +11,7 @@ from src.utils.analysis.stats.bootstrap import (
     sort_groups,
 )
 from src.utils.analysis.stats.metrics import evaluate
+from src.utils.estimate import Estimate
 
 
 def weighted_mean(values):
@@ -36,7 +36,7 @@ def test_95_percent_of_the_intervals_hold_the_truth(groups, paired):
     for trial in range(250):
         entry = evaluate(*simulate(rng, groups, paired), resamples=150, seed=trial)
         for name, value in truth.items():
-            hits[name] += entry[name]["low"] <= value <= entry[name]["high"]
+            hits[name] += entry[name].low <= value <= entry[name].high
     for name, count in hits.items():
         assert 0.90 <= count / 250 <= 0.98, name
 
@@ -48,7 +48,7 @@ def test_resampling_pictures_instead_of_groups_would_be_too_sure():
     values = rng.normal(size=60)[group] + 0.1 * rng.normal(size=600)
     by_group = bootstrap(weighted_mean(values), group, label, resamples=300)["mean"]
     by_picture = bootstrap(weighted_mean(values), np.arange(600), label, resamples=300)["mean"]
-    assert by_group["high"] - by_group["low"] > 2 * (by_picture["high"] - by_picture["low"])
+    assert by_group.high - by_group.low > 2 * (by_picture.high - by_picture.low)
 
 
 def test_standard_error_of_a_mean_is_the_textbook_one():
@@ -84,13 +84,13 @@ def test_not_estimable_below_20_groups_of_a_class(groups):
     group = np.repeat(np.arange(100 + groups), 3)
     label = (group >= 100).astype(int)
     entry = bootstrap(weighted_mean(group * 1.0), group, label, resamples=50)["mean"]
-    assert entry["value"] == np.mean(group)
-    assert (entry["low"] is None) == (entry["high"] is None) == (groups < MIN_GROUPS)
+    assert entry.value == np.mean(group)
+    assert (entry.low is None) == (entry.high is None) == (groups < MIN_GROUPS)
 
 
 def test_a_single_class_needs_only_its_own_groups():
     entry = bootstrap(weighted_mean(np.arange(30.0)), np.arange(30), np.ones(30), resamples=50)["mean"]
-    assert entry["low"] < 14.5 < entry["high"]
+    assert entry.low < 14.5 < entry.high
 
 
 def test_pairs_count_for_both_classes():
@@ -99,7 +99,7 @@ def test_pairs_count_for_both_classes():
 
 
 def test_no_rows_no_numbers():
-    assert bootstrap(lambda weight: {"x": 1.0}, [], []) == {"x": {"value": None, "low": None, "high": None}}
+    assert bootstrap(lambda weight: {"x": 1.0}, [], []) == {"x": Estimate()}
 
 
 def test_lengths_must_agree():
@@ -128,9 +128,3 @@ def test_exact_bound_is_clopper_and_pearsons():
 
     for groups in (20, 45):
         assert exact_bound(groups) == pytest.approx(binomtest(groups, groups).proportion_ci(0.95).low)
-
-
-def test_entries_are_ready_for_json():
-    assert as_entry(np.float64(0.5), np.nan, np.inf) == {"value": 0.5, "low": None, "high": None}
-    assert type(as_entry(np.float64(0.5))["value"]) is float
-    assert as_entry(np.nan, 0.1, 0.2) == {"value": None, "low": None, "high": None}

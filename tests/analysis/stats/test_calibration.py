@@ -22,6 +22,7 @@ from src.utils.analysis.stats.calibration import (
     uncertain_band,
 )
 from src.utils.analysis.stats.metrics import brier, calibration_bins, ece
+from src.utils.estimate import Estimate
 
 
 def simulate(pictures=20_000, too_sure=1.0, seed=0):
@@ -56,7 +57,7 @@ def test_brier_score_is_scikit_learns():
 def test_a_calibrated_model_has_an_error_near_zero_and_needs_no_temperature():
     odds, label = simulate()
     scores = calibration_scores(label, at_temperature(odds), np.arange(len(label)), resamples=50)
-    assert scores["ece"]["value"] < 0.015
+    assert scores["ece"].value < 0.015
     assert fit_temperature(odds, label) == pytest.approx(1, abs=0.05)
 
 
@@ -125,18 +126,18 @@ def test_reliability_of_few_groups_has_no_interval():
 def test_operating_point_by_hand():
     label, probability = [0, 0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.6, 0.9, 0.3, 0.7, 0.8, 0.95]
     point = operating_point(label, probability, range(8), 0.7)
-    assert point["accused"] == {"value": 0.25, "low": None, "high": None}
-    assert point["caught"]["value"] == 0.75
+    assert point["false_positive_rate"] == Estimate(0.25)
+    assert point["recall"].value == 0.75
     weighted = operating_point(label, probability, range(8), 0.7, weight=[1, 1, 1, 5, 1, 1, 1, 1])
-    assert weighted["accused"]["value"] == pytest.approx(5 / 8)
+    assert weighted["false_positive_rate"].value == pytest.approx(5 / 8)
 
 
 def test_nobody_accused_among_few_is_no_proof_of_innocence():
     label = np.arange(60) % 2
     point = operating_point(label, np.where(label == 1, 0.9, 0.1), np.arange(60), 0.5, resamples=50)
-    assert point["accused"]["value"] == point["accused"]["low"] == 0
-    assert point["accused"]["high"] == pytest.approx(1 - 0.025 ** (1 / 30))
-    assert point["caught"]["low"] == pytest.approx(0.025 ** (1 / 30))
+    assert point["false_positive_rate"].value == point["false_positive_rate"].low == 0
+    assert point["false_positive_rate"].high == pytest.approx(1 - 0.025 ** (1 / 30))
+    assert point["recall"].low == pytest.approx(0.025 ** (1 / 30))
 
 
 def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
@@ -144,9 +145,9 @@ def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
     label = np.arange(400) % 2
     probability = rng.random(400)
     point = operating_point(label, probability, np.arange(400), 0.7, resamples=300)
-    assert point["accused"]["low"] < 0.3 < point["accused"]["high"]
-    assert point["caught"]["low"] < 0.3 < point["caught"]["high"]
-    assert point["caught"]["high"] - point["caught"]["low"] < 0.2
+    assert point["false_positive_rate"].low < 0.3 < point["false_positive_rate"].high
+    assert point["recall"].low < 0.3 < point["recall"].high
+    assert point["recall"].high - point["recall"].low < 0.2
 
 
 @given(answers.filter(lambda pairs: len({one for one, _ in pairs}) == 2))
@@ -177,12 +178,12 @@ def test_the_band_of_one_class_leaves_the_other_side_silent():
 def test_band_effect_by_hand():
     label, probability = [0, 0, 1, 1, 1], [0.1, 0.55, 0.45, 0.9, 0.95]
     effect = band_effect(label, probability, range(5), (0.4, 0.6))
-    assert effect["answered"]["value"] == pytest.approx(3 / 5)
-    assert effect["right"]["value"] == 1
-    assert effect["right_without"]["value"] == pytest.approx(3 / 5)
+    assert effect["answered"].value == pytest.approx(3 / 5)
+    assert effect["right"].value == 1
+    assert effect["right_without"].value == pytest.approx(3 / 5)
     silent = band_effect(label, probability, range(5), (0.0, 1.0))
-    assert silent["answered"]["value"] == 0
-    assert silent["right"]["value"] is None
+    assert silent["answered"].value == 0
+    assert silent["right"].value is None
 
 
 def test_chosen_on_validation_and_measured_elsewhere():
@@ -191,9 +192,9 @@ def test_chosen_on_validation_and_measured_elsewhere():
     assert chosen.temperature == pytest.approx(2, rel=0.1)
     new_odds, new_label = simulate(6000, 2.0, seed=2)
     found = measure_calibration(chosen, new_odds, new_label, np.arange(6000), resamples=100)
-    assert found["ece_calibrated"]["value"] < 0.5 * found["ece"]["value"]
-    assert found["brier_calibrated"]["value"] < found["brier"]["value"]
-    assert found["accused_fpr5"]["value"] == pytest.approx(0.05, abs=0.015)
-    assert found["threshold_fpr5"] == {"value": chosen.threshold_fpr5, "low": None, "high": None}
-    assert found["right"]["value"] > found["right_without"]["value"]
-    assert found["ece_by_chance"]["value"] < 0.03
+    assert found["ece_calibrated"].value < 0.5 * found["ece"].value
+    assert found["brier_calibrated"].value < found["brier"].value
+    assert found["false_positive_rate_fpr5"].value == pytest.approx(0.05, abs=0.015)
+    assert found["threshold_fpr5"] == Estimate(chosen.threshold_fpr5)
+    assert found["right"].value > found["right_without"].value
+    assert found["ece_by_chance"].value < 0.03

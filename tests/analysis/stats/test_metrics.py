@@ -1,11 +1,13 @@
 import json
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from sklearn.metrics import roc_curve
 
 from src.utils.analysis.stats.metrics import (
     METRICS,
@@ -18,10 +20,10 @@ from src.utils.analysis.stats.metrics import (
     paired_difference,
     pr_points,
     roc_band,
-    roc_points,
     threshold_for_fpr,
     threshold_sweep,
 )
+from src.utils.estimate import Estimate, read_estimates
 
 
 def example(seed=0, rows=300, ties=False):
@@ -55,8 +57,8 @@ def test_values_are_those_of_scikit_learn(ties, weighted):
     weight = weight if weighted else None
     entry = evaluate(label, probability, group, weight, resamples=20)
     for name, value in by_scikit_learn(label, probability, weight).items():
-        assert entry[name]["value"] == pytest.approx(value), name
-        assert entry[name]["low"] < value < entry[name]["high"], name
+        assert entry[name].value == pytest.approx(value), name
+        assert entry[name].low < value < entry[name].high, name
 
 
 def test_an_interval_is_that_of_scikit_learn_on_copied_rows():
@@ -72,8 +74,8 @@ def test_the_entry_has_the_contracts_keys_and_is_json():
     label, probability, group, weight = example(3)
     entry = evaluate(label, probability, group, weight, resamples=10, seconds=1.5)
     assert list(entry) == [*METRICS, "confusion_matrix", "seconds"]
-    assert all(list(entry[name]) == ["value", "low", "high"] for name in METRICS)
-    assert json.loads(json.dumps(entry, allow_nan=False)) == entry
+    assert all(isinstance(entry[name], Estimate) for name in METRICS)
+    assert json.loads(json.dumps(entry, allow_nan=False, default=asdict), object_hook=read_estimates) == entry
 
 
 def test_confusion_matrix_counts_whole_pictures_and_half_is_ai():
@@ -86,13 +88,13 @@ def test_confusion_matrix_counts_whole_pictures_and_half_is_ai():
 
 
 def test_what_is_not_defined_is_none():
-    nothing = {"value": None, "low": None, "high": None}
+    nothing = Estimate()
     only_ai = evaluate([1] * 30, np.linspace(0, 1, 30), np.arange(30), resamples=50)
     assert only_ai["auc"] == only_ai["balanced_accuracy"] == nothing
-    assert only_ai["recall"]["value"] == 0.5 and only_ai["recall"]["low"] < 0.5 < only_ai["recall"]["high"]
+    assert only_ai["recall"].value == 0.5 and only_ai["recall"].low < 0.5 < only_ai["recall"].high
     never_ai = evaluate([0, 1], [0.1, 0.2], ["a", "b"])
     assert never_ai["precision"] == nothing
-    assert never_ai["f1"] == {"value": 0.0, "low": None, "high": None}
+    assert never_ai["f1"] == Estimate(0.0)
     empty = evaluate([], [], [])
     assert all(empty[name] == nothing for name in METRICS)
     assert empty["confusion_matrix"] == [[0, 0], [0, 0]]
@@ -101,24 +103,24 @@ def test_what_is_not_defined_is_none():
 def test_a_constant_answer_has_no_chance_in_it():
     label = np.repeat([0, 1], 40)
     entry = evaluate(label, np.ones(80), np.arange(80), resamples=50)
-    assert entry["recall"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert entry["auc"] == {"value": 0.5, "low": 0.5, "high": 0.5}
-    assert entry["f1"]["value"] == pytest.approx(2 / 3)
+    assert entry["recall"] == Estimate(1.0, 1.0, 1.0)
+    assert entry["auc"] == Estimate(0.5, 0.5, 0.5)
+    assert entry["f1"].value == pytest.approx(2 / 3)
 
 
 def test_a_perfect_score_is_not_certain():
     label = np.repeat([0, 1], [60, 25])
     entry = evaluate(label, 0.2 + 0.6 * label, np.arange(85), resamples=50)
-    assert entry["auc"]["value"] == entry["auc"]["high"] == 1.0
-    assert entry["auc"]["low"] == pytest.approx(0.025 ** (1 / 25))
+    assert entry["auc"].value == entry["auc"].high == 1.0
+    assert entry["auc"].low == pytest.approx(0.025 ** (1 / 25))
 
 
 def test_a_random_score_has_half_inside_its_interval():
     rng = np.random.default_rng(11)
     label = np.tile([0, 1], 200)
     entry = evaluate(label, rng.random(400), np.repeat(np.arange(200), 2), resamples=200)
-    assert entry["auc"]["low"] < 0.5 < entry["auc"]["high"]
-    assert entry["auc"]["high"] - entry["auc"]["low"] < 0.15
+    assert entry["auc"].low < 0.5 < entry["auc"].high
+    assert entry["auc"].high - entry["auc"].low < 0.15
 
 
 def test_a_difference_is_paired():
@@ -129,11 +131,11 @@ def test_a_difference_is_paired():
     expected = (
         by_scikit_learn(label, probability, weight)["auc"] - by_scikit_learn(label, worse, weight)["auc"]
     )
-    assert gap["value"] == pytest.approx(expected)
-    assert 0 < gap["low"] < gap["value"] < gap["high"]
-    assert gap["high"] - gap["low"] < (own["high"] - own["low"]) / 3
+    assert gap.value == pytest.approx(expected)
+    assert 0 < gap.low < gap.value < gap.high
+    assert gap.high - gap.low < (own.high - own.low) / 3
     same = paired_difference(label, probability, probability, group, "f1", resamples=20)
-    assert same == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert same == Estimate(0.0, 0.0, 0.0)
     with pytest.raises(ValueError, match="luck"):
         paired_difference(label, probability, worse, group, "luck")
 
@@ -190,22 +192,20 @@ def test_a_calibrated_model_has_no_calibration_error_and_an_overconfident_one_ha
     assert ece([], []) is None and calibration_bins([], []).empty
 
 
-def test_roc_and_precision_recall_curves_enclose_the_areas():
+def test_the_precision_recall_curve_encloses_the_average_precision():
     label, probability, group, weight = example(7)
     entry = evaluate(label, probability, group, weight, resamples=1)
-    curve = roc_points(label, probability, weight)
-    assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(entry["auc"]["value"])
     curve = pr_points(label, probability, weight)
     area = -np.sum(np.diff(curve["recall"]) * curve["precision"][:-1])
-    assert area == pytest.approx(entry["average_precision"]["value"])
-    assert roc_points([1, 1], [0.2, 0.3]).empty and pr_points([0, 0], [0.2, 0.3]).empty
+    assert area == pytest.approx(entry["average_precision"].value)
+    assert pr_points([0, 0], [0.2, 0.3]).empty
 
 
 def test_the_roc_band_surrounds_the_curve():
     label, probability, group, weight = example(8, ties=True)
     band = roc_band(label, probability, group, weight, points=51, resamples=200)
-    curve = roc_points(label, probability, weight)
-    assert band["tpr"].to_numpy() == pytest.approx(np.interp(band["fpr"], curve["fpr"], curve["tpr"]))
+    fpr, tpr, _ = roc_curve(label, probability, sample_weight=weight)
+    assert band["tpr"].to_numpy() == pytest.approx(np.interp(band["fpr"], fpr, tpr))
     assert (band["low"] <= band["tpr"] + 1e-9).mean() > 0.95
     assert (band["high"] >= band["tpr"] - 1e-9).mean() > 0.95
     inner = band[(band["fpr"] > 0.2) & (band["fpr"] < 0.6)]
@@ -221,7 +221,7 @@ def test_the_sweep_agrees_with_evaluate_and_runs_from_all_ai_to_none():
     for threshold in (0.25, 0.5):
         entry = evaluate(label, probability, group, weight, threshold=threshold, resamples=1)
         for name in ("accuracy", "precision", "recall", "f1", "f1_macro"):
-            assert sweep.loc[threshold, name] == pytest.approx(entry[name]["value"]), name
+            assert sweep.loc[threshold, name] == pytest.approx(entry[name].value), name
     assert sweep.loc[0.0, "fpr"] == sweep.loc[0.0, "recall"] == 1
     assert sweep["fpr"].is_monotonic_decreasing
 
@@ -230,12 +230,12 @@ def test_the_threshold_accuses_no_more_than_asked_and_no_lower_one_does():
     label, probability, _, weight = example(10, rows=400, ties=True)
     for asked in (0.0, 0.05, 0.3, 1.0):
         threshold = threshold_for_fpr(label, probability, weight, asked)
-        accused = [
+        rates = [
             np.sum(weight[(label == 0) & (probability >= t)]) / np.sum(weight[label == 0])
             for t in [threshold, *np.unique(probability[probability < threshold])]
         ]
-        assert accused[0] <= asked + 1e-9
-        assert all(share > asked for share in accused[1:])
+        assert rates[0] <= asked + 1e-9
+        assert all(share > asked for share in rates[1:])
     assert threshold_for_fpr([1], [0.5]) is None
     assert threshold_for_fpr([0, 1], [1.0, 1.0]) > 1
 
@@ -246,10 +246,10 @@ def test_anything_goes_in_and_json_comes_out(rows):
     label = [int(row[0]) for row in rows]
     probability = [row[1] for row in rows]
     entry = evaluate(label, probability, [row[2] for row in rows], resamples=2)
-    json.dumps(entry, allow_nan=False)
+    json.dumps(entry, allow_nan=False, default=asdict)
     assert np.sum(entry["confusion_matrix"]) == len(rows)
     for name in METRICS:
-        assert entry[name]["value"] is None or -1e-9 <= entry[name]["value"] <= 1 + 1e-9
+        assert entry[name].value is None or -1e-9 <= entry[name].value <= 1 + 1e-9
     for number in (brier(label, probability), ece(label, probability)):
         assert number is None or 0 <= number <= 1
     threshold_for_fpr(label, probability), threshold_sweep(label, probability, points=3)

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from src.utils.data.pictures.declared import MAX_NOTE, MAX_PARAMETERS, read_credentials, read_declared
-from src.utils.data.pictures.decode import open_header
+from src.utils.data.pictures.decode import ImageError, decode, open_header, open_image
 from tests.data.hostile_server import hostile_server, picture_bytes
 from tests.data.signing import CAPTURED, GENERATED, sign
 
@@ -190,6 +190,28 @@ def test_credentials_kept_elsewhere_are_not_fetched():
         assert address.encode() in data
         assert declared(data)["credentials"] is None
         assert server.seen == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF"])
+def test_a_picture_can_be_decoded_after_its_notes_were_read(kind):
+    exif = exif_with({ExifTags.Base.Make: "Canon", ExifTags.Base.Orientation: 6})
+    data = save(kind, exif=exif)
+    header = open_header(data)
+    assert read_declared(data, header)["format"] == kind
+    assert decode(header).tobytes() == open_image(data).tobytes()
+
+
+@pytest.mark.parametrize("rest", [b"", bytes(400)])
+def test_a_damaged_png_is_refused_as_the_decoder_refuses_it(rest):
+    """Pillow decodes it in silence when it is asked a second time."""
+    file = io.BytesIO()
+    Image.effect_noise((64, 48), 90).save(file, "PNG")
+    data = file.getvalue()[:300] + rest
+    with pytest.raises(ImageError) as expected:
+        open_image(data)
+    with pytest.raises(ImageError) as refused:
+        declared(data)
+    assert (refused.value.code, str(refused.value)) == (expected.value.code, str(expected.value))
 
 
 @given(st.binary(max_size=300), st.sampled_from(["JPEG", "PNG", "BMP", "MPO", "TIFF", "GIF"]))

@@ -91,7 +91,7 @@ class TestFilling:
         copy = run.raw_dir / "train_data/AI__a.jpg"
         assert copy.read_bytes() == (mine / "AI/a.jpg").read_bytes()
         assert not copy.samefile(mine / "AI/a.jpg")
-        assert not list(run.raw_dir.glob(".*"))
+        assert not list(run.raw_dir.rglob(".*"))
 
     def test_a_linked_picture_is_linked_itself(self, run, mine, tmp_path):
         fill(tmp_path, "elsewhere.jpg")
@@ -406,7 +406,7 @@ fetch_folder(Settings(source="folder", data_dir=Path(sys.argv[1]), root=Path(sys
         command = [sys.executable, "-c", self.CHILD, str(mine), str(run.root)]
         assert subprocess.run(command, cwd=PROJECT_ROOT).returncode == -signal.SIGKILL
         assert not (run.raw_dir / "train.csv").exists()
-        begun = {path: path.stat().st_ino for path in run.raw_dir.glob("train_data/*")}
+        begun = {path: path.stat().st_ino for path in run.raw_dir.glob("train_data/[!.]*")}
         assert len(begun) == 2
         assert f"run again with DATA_DIR={mine}" in refusal(without_data_dir(run))
 
@@ -422,7 +422,7 @@ fetch_folder(Settings(source="folder", data_dir=Path(sys.argv[1]), root=Path(sys
     def test_the_torn_half_of_a_killed_copy_is_removed(self, run):
         fetch_folder(run, progress=False)
         (run.raw_dir / "train.csv").unlink()
-        (run.raw_dir / ".copying").write_bytes(b"half a pict")
+        (run.raw_dir / "train_data/.human__a-x7.jpg").write_bytes(b"half a pict")
         fetch_folder(run, progress=False)
         assert set(contents(run.raw_dir)) == {*labels(run), "train.csv", "source.json"}
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.utils.code import module_digest
 from src.utils.files import write_json
 from src.utils.models.bundle import bundle as bundles
 from src.utils.models.bundle import export as exporting
@@ -30,6 +31,8 @@ from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
 from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixels
+
+DECODER = module_digest("src.utils.data.pictures.decode")
 
 
 def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
@@ -59,7 +62,7 @@ def test_a_saved_model_predicts_the_same_again(tmp_path: Path) -> None:
     saved = save_bundle(folder, model, {"seed": 7}, history)
     assert (saved.input_size, saved.threshold, saved.temperature, saved.facts["seed"]) == (SIZE, 0.5, 1.0, 7)
     assert saved.calibration is None and saved.uncertain_band is None and not saved.card["calibrated"]
-    assert saved.class_names == CLASS_NAMES and saved.facts["versions"]["decoder"] == 1
+    assert saved.class_names == CLASS_NAMES and saved.facts["versions"]["decoder"] == DECODER
     np.testing.assert_allclose(load_model(load_bundle(folder))(pixels), model(pixels), atol=1e-7)
     pd.testing.assert_frame_equal(read_history(folder), history)
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]

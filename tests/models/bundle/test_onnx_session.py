@@ -27,7 +27,7 @@ def threads_of(session) -> int:
 
 
 def test_a_file_and_its_content_are_the_same_model(model: Path) -> None:
-    pixels = {"pixel_values": np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)}
+    pixels = {"pixels": np.random.default_rng(0).uniform(0, 255, (1, 224, 224, 3)).astype(np.float32)}
     from_file, from_bytes = (onnx_session(one).run(None, pixels) for one in (model, model.read_bytes()))
     for one, other in zip(from_file, from_bytes, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -77,6 +77,6 @@ def test_what_is_no_model_is_a_value_error_of_one_line(tmp_path: Path, content: 
 
 def test_a_model_of_another_shape_is_no_network_of_ours(model: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"shapes \[\[3, 224, 224\], \[3\], \[197, 3\]\], not \[224, 224, 3\]"
+        ValueError, match=r"shapes \[\[224, 224, 3\], \[3\], \[197, 3\], .*\], not \[224, 224, 3\]"
     ):
         onnx_runtime(model, 224)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.bundle.calibration import Calibration
 from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
+from tests.data.made_pictures import make_images
 from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
 
 
@@ -68,6 +70,19 @@ def test_threshold_and_band_are_the_bundles() -> None:
     assert strict.row("a", 0.79)["verdict"] == "Human-made"
     assert strict.row("a", 0.8)["verdict"] == "AI-generated"
     assert make_predictor(threshold=0.8, band=(0.5, 0.9)).row("a", 0.79)["verdict"] == "Uncertain"
+
+
+def test_a_file_its_bytes_and_the_decoded_picture_are_read_alike(tmp_path: Path) -> None:
+    predictor, path = make_predictor(), tmp_path / "a.jpg"
+    Image.fromarray(random_pixels(1, 50)[0]).resize((70, 40)).save(path)
+    image = open_image(path)
+    before = image.tobytes()
+    pixels = predictor.read(image)
+    assert (pixels.shape, pixels.dtype) == ((SIZE, SIZE, 3), np.uint8)
+    assert np.array_equal(pixels, squash(image, SIZE))
+    assert np.array_equal(pixels, predictor.read(path)) and np.array_equal(pixels, predictor.read(str(path)))
+    assert np.array_equal(pixels, predictor.read(path.read_bytes()))
+    assert image.tobytes() == before
 
 
 def test_files_give_rows_in_order_with_errors_in_their_places(tmp_path: Path) -> None:
@@ -183,3 +198,18 @@ def test_an_exported_network_is_given_one_picture_at_a_time(
     assert shapes == [[(1, SIZE, SIZE, 3)]] * (BATCH_SIZE + 2)
     alone = [predictor.predict_pixels(pixels[index : index + 1])[0] for index in range(len(pixels))]
     assert together.tolist() == alone
+
+
+def test_a_few_pictures_are_read_together(tmp_path) -> None:
+    images, predictor = make_images(tmp_path, 3), make_predictor()
+    together = predictor.read_all(tmp_path, images["file_name"])
+    assert together.shape == (3, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(together[2], predictor.read(tmp_path / images["file_name"][2]))
+    assert predictor.read_all(tmp_path, []).shape == (0, SIZE, SIZE, 3)
+
+
+def test_a_model_can_be_asked_as_it_was_trained() -> None:
+    pixels = random_pixels()
+    plain = make_predictor(temperature=3.0, threshold=0.9).uncalibrated()
+    np.testing.assert_array_equal(plain.predict_pixels(pixels), make_predictor().predict_pixels(pixels))
+    assert plain.bundle.threshold == 0.5 and plain.bundle.uncertain_band is None

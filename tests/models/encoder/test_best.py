@@ -13,9 +13,19 @@ import pytest
 
 from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.models.encoder.best import DESIGNS, fit_design, head_probability, save_best, twin_candidates
+from src.utils.models.encoder.best import (
+    DESIGNS,
+    PROBE,
+    all_candidates,
+    design_named,
+    fit_design,
+    fit_heads,
+    head_probability,
+    save_best,
+    twin_candidates,
+)
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures
-from src.utils.models.encoder.runtime import BLOCKS, ENCODER_FILE, GRID, HEAD_FILE
+from src.utils.models.encoder.runtime import BLOCKS, ENCODER_FILE, HEAD_FILE
 from src.utils.settings import Settings, UserError
 from tests.data.made_pictures import make_images
 from tests.models.tiny_encoder import load_tiny
@@ -91,7 +101,7 @@ def test_the_map_comes_with_the_answer(project) -> None:
     predictor = Predictor.load(bundle.folder)
     pixels = np.stack([predictor.read(settings.raw_dir / name) for name in images["file_name"][:2]])
     _, maps = predictor.explain(pixels)
-    assert maps.shape == (2, GRID, GRID)
+    assert maps.shape == (2, 14, 14)
     assert maps[1].mean() > maps[0].mean()  # the second is generated
 
 
@@ -114,3 +124,28 @@ def test_an_answer_needs_no_tensorflow(project) -> None:
         "assert not {'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_detector_that_is_compared_has_its_name(project) -> None:
+    _, images, views, _, _ = project
+    twins = {name: rows[images["label"] == 0] for name, rows in views["whole"].items()}
+    numbers = [np.zeros((len(images), 2), np.float32)] * 2
+    names = [one.name for one in all_candidates(images, views, twins, numbers, numbers, "all blocks")]
+    assert names[: len(DESIGNS)] == [design.name for design in DESIGNS]
+    assert names[len(DESIGNS) :] == [
+        "resampled twins as AI",
+        "resampled twins as human",
+        "grain",
+        "all blocks + grain",
+        "EfficientNet-Lite0",
+        "all blocks + EfficientNet-Lite0",
+    ]
+
+
+def test_the_chosen_design_is_fitted_beside_the_plain_probe(project) -> None:
+    settings, images, views, head, _ = project
+    heads = fit_heads("all blocks", load_tiny(settings.root), images, views, settings.seed)
+    assert list(heads) == ["linear_probe", "best"]
+    assert tuple(heads["linear_probe"].weights) == PROBE.blocks
+    assert heads["best"].bias == head.bias
+    assert design_named("all blocks") is DESIGN

@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from src.utils.data.pictures.decode import read_pixels
+from src.utils.data.pictures.decode import open_image, read_pixels, squash
 from src.utils.models.encoder import features as encoders
 from src.utils.models.encoder.best import EncoderModel
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures, stored_features
+from src.utils.models.encoder.packaged import _MEAN, _STD
 from src.utils.models.encoder.runtime import (
     BLOCKS,
     CLASS_LAYERS,
     CORNERS,
     EMBEDDING,
     ENCODER_FILE,
-    GRID,
     HEAD_FILE,
     PATCH_BLOCK,
     PATCH_LAYER,
@@ -31,7 +31,6 @@ from src.utils.models.encoder.runtime import (
     EncoderRuntime,
     Head,
     cut_crops,
-    prepare,
     split_blocks,
 )
 from src.utils.settings import UserError
@@ -60,7 +59,8 @@ def encoder(tmp_path: Path) -> Encoder:
 
 def test_inner_layers_come_out_of_the_file_as_they_are(encoder: Encoder) -> None:
     picture = noise(1)[0]
-    squares = prepare(picture)[0].reshape(3, GRID, 16, GRID, 16).mean(axis=(2, 4)).reshape(3, -1).T
+    scaled = (encoder._resize(picture) / 255 - _MEAN) / _STD
+    squares = scaled.reshape(14, 16, 14, 16, 3).mean(axis=(1, 3)).reshape(-1, 3)
     features, patches = encoder.encode(picture)
     np.testing.assert_allclose(patches, squares * GROWTH**PATCH_LAYER, rtol=1e-4, atol=1e-5)
     for layer in CLASS_LAYERS:
@@ -68,12 +68,6 @@ def test_inner_layers_come_out_of_the_file_as_they_are(encoder: Encoder) -> None
         np.testing.assert_allclose(features[f"class_{layer}"], expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(features[PATCH_BLOCK], patches.mean(axis=0), rtol=1e-5)
     assert np.linalg.norm(features[EMBEDDING]) == pytest.approx(1)
-
-
-def test_pixels_are_scaled_as_clip_was_trained() -> None:
-    grey = prepare(np.full((50, 50, 3), 255, np.uint8))
-    assert grey.shape == (1, 3, 224, 224)
-    np.testing.assert_allclose(grey[0, :, 0, 0], [1.930336, 2.074882, 2.145897], rtol=1e-5)
 
 
 def test_blocks_survive_being_laid_flat(encoder: Encoder) -> None:
@@ -122,7 +116,7 @@ def test_the_evidence_map_adds_up_and_points_to_the_place(encoder: Encoder) -> N
     picture = np.full((224, 224, 3), 128, np.uint8)
     picture[:112, 112:] = (255, 128, 0)
     _, (evidence,) = EncoderRuntime(encoder, head).explain(picture[None])
-    assert evidence.shape == (GRID, GRID)
+    assert evidence.shape == (14, 14)
     share = head.shares(encoder.encode(picture)[0])[PATCH_BLOCK]
     assert evidence.mean() == pytest.approx(share, rel=1e-4)
     assert evidence[:7, 7:].min() > evidence[7:, :].max()
@@ -236,6 +230,29 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.
     assert done == [2]
 
 
+def test_lite0_gives_its_pooled_features_and_is_built_only_when_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    from src.utils.models.networks import efficientnet_lite0 as lite0
+
+    network, built = lite0.build_efficientnet_lite0(include_top=False), []
+    monkeypatch.setattr(
+        lite0, "load_efficientnet_lite0", lambda file, include_top: built.append(file) or network
+    )
+    images, store = make_images(tmp_path, 3), tmp_path / "store"
+    found = encoders.lite0_features(tmp_path / "w.pth", images, tmp_path, store, progress=False)
+    pixels = np.stack([squash(open_image(tmp_path / name), READ_SIZE) for name in images["file_name"]])
+    small = tf.image.resize(pixels, (224, 224), antialias=True)
+    expected = network(lite0.scale_input(small), training=False)
+    assert found.shape == (3, lite0.FEATURES) and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    again = encoders.lite0_features(tmp_path / "w.pth", images, tmp_path, store, progress=False)
+    np.testing.assert_array_equal(again, found)
+    assert built == [tmp_path / "w.pth"]
+
+
 @pytest.mark.parametrize("view", encoders.VIEWS)
 def test_views_repeat_themselves(view: str) -> None:
     image = Image.fromarray(noise(1, 260)[0])
@@ -247,8 +264,8 @@ def test_views_repeat_themselves(view: str) -> None:
 
 def test_the_runtime_needs_neither_tensorflow_nor_pandas() -> None:
     code = (
-        "import sys, src.utils.models.encoder.runtime, onnxruntime;"
-        "assert not {'tensorflow', 'keras', 'pandas', 'sklearn'} & set(sys.modules)"
+        "import sys, src.utils.models.encoder.runtime, src.utils.models.bundle.predictor, onnxruntime;"
+        "assert not {'tensorflow', 'keras', 'pandas', 'sklearn', 'onnx'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -18,15 +18,18 @@ import requests
 from PIL import Image
 
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.encoder import choice
 from src.utils.models.encoder import features as encoders
 from src.utils.models.encoder import hub as hub_encoders
 from src.utils.models.encoder.best import DESIGNS, EncoderModel, fit_design, head_probability, save_best
-from src.utils.models.encoder.features import READ_SIZE, encode_pictures, find_encoder
+from src.utils.models.encoder.choice import find_encoder
+from src.utils.models.encoder.features import READ_SIZE, encode_pictures
 from src.utils.models.encoder.hub import LARGE, SMALL, export_preset, load_first, load_preset
+from src.utils.models.encoder.packaged import convert
 from src.utils.models.encoder.runtime import BLOCKS, CLASS_BLOCKS, EMBEDDING, PATCH_BLOCK, Encoder, Head
 from src.utils.settings import Settings, UserError
 from tests.data.made_pictures import make_images
-from tests.models.tiny_encoder import write_encoder
+from tests.models.tiny_encoder import write_packaged
 from tests.models.tiny_presets import GRID, PROJECTED, REGISTERS, SIZE, TAPPED, WIDTH, scaled, write_preset
 
 DESIGN = next(design for design in DESIGNS if design.name == "all blocks")
@@ -140,12 +143,12 @@ def test_it_becomes_a_bundle_that_serves_what_was_measured(made, tmp_path: Path)
     images = make_images(settings.raw_dir, 30)
     where = (settings.raw_dir, settings.interim_dir / "features")
     views = {view: encode_pictures(encoder, images, *where, view, False) for view in ("whole", "damaged")}
-    assert (where[1] / f"{family}-{encoder.sha256[:8]}-1.1-whole.sqlite").is_file()
+    assert (where[1] / f"{family}-{encoder.sha256[:8]}-whole.sqlite").is_file()
     head = fit_design(DESIGN, encoder, images, views, settings.seed)
     bundle = save_best(settings, encoder, head, images, views["whole"], {})
     assert bundle.facts["encoder"] == encoder.layout.record["encoder"]
     assert bundle.input_size == READ_SIZE
-    assert encoders.load_encoder(settings).sha256 == encoder.sha256
+    assert choice.load_encoder(settings).sha256 == encoder.sha256
 
     predictor = Predictor.load(bundle.folder)
     rows = list(predictor.predict_files([settings.raw_dir / name for name in images["file_name"][:6]]))
@@ -240,7 +243,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, config: str | Non
     if config is not None:
         (tmp_path / "mine" / "config.json").write_text(config)
     with pytest.raises(UserError, match=problem):
-        find_encoder(Settings(root=tmp_path), "mine")
+        find_encoder(Settings(root=tmp_path, encoder="mine"))
 
 
 @pytest.mark.parametrize("name", ["clip_vit_base_patch17", "resnet_50_imagenet", "medsiglip_900m_448"])
@@ -248,7 +251,7 @@ def test_a_wrong_name_is_answered_with_right_ones(tmp_path: Path, name: str) -> 
     with pytest.raises(
         UserError, match=f"There is no encoder {name}: use auto, sample, .*dinov2_base"
     ) as caught:
-        find_encoder(Settings(root=tmp_path), name)
+        find_encoder(Settings(root=tmp_path, encoder=name))
     assert "\n" not in str(caught.value)
 
 
@@ -259,9 +262,10 @@ def test_the_choices_are_presets_of_their_families(name: str) -> None:
 
 @pytest.fixture
 def sample_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the encoder of the sample's packages."""
-    path = write_encoder(tmp_path / "packaged.onnx")
-    monkeypatch.setattr(encoders, "sample_package_file", lambda settings, name: path)
+    """Stands for the encoder of the sample's packages, once it is made into one that can be loaded."""
+    path = tmp_path / "made.onnx"
+    convert(write_packaged(tmp_path / "packaged.onnx"), path)
+    monkeypatch.setattr(choice, "export_packaged", lambda settings: path)
     return path
 
 
@@ -291,7 +295,7 @@ def test_without_a_network_the_samples_encoder_is_taken(tmp_path, sample_encoder
 
 def test_what_was_asked_for_is_not_replaced(tmp_path, sample_encoder, silence) -> None:
     with pytest.raises(UserError, match="dinov2_base cannot be downloaded, because Kaggle does not answer"):
-        find_encoder(Settings(source="kaggle", root=tmp_path), "dinov2_base")
+        find_encoder(Settings(source="kaggle", root=tmp_path, encoder="dinov2_base"))
     assert requests.Session.send.__name__ == "send"
 
 
@@ -306,18 +310,18 @@ def test_what_was_asked_for_is_not_replaced(tmp_path, sample_encoder, silence) -
 def test_the_samples_encoder_needs_no_network(
     tmp_path, sample_encoder, silence, settings, asked, why
 ) -> None:
-    encoder, said = find_encoder(Settings(root=tmp_path, **settings), asked)
+    encoder, said = find_encoder(Settings(root=tmp_path, **settings, encoder=asked))
     assert encoder.path == sample_encoder
     assert why in said
     assert not silence
 
 
 def test_a_folder_is_looked_for_in_the_project(made, tmp_path: Path) -> None:
-    settings = Settings(root=tmp_path)
+    settings = Settings(root=tmp_path, encoder="presets/tiny")
     settings.interim_dir.mkdir(parents=True)
     (settings.interim_dir / "encoders").symlink_to(made[-1].path.parent)
     (tmp_path / "presets").symlink_to(made[1].parent)
-    encoder, why = find_encoder(settings, "presets/tiny")
+    encoder, why = find_encoder(settings)
     assert encoder.layout == made[-1].layout
     assert why == "ENCODER=presets/tiny was asked for."
 
@@ -331,7 +335,7 @@ def test_the_next_preset_is_tried_and_that_is_said(tmp_path, sample_encoder, mon
     monkeypatch.setattr(hub_encoders, "load_preset", load)
     _, why = load_first(("first", "second"), tmp_path)
     assert why == "The first of first, second that can be had. first cannot be loaded (gone)."
-    monkeypatch.setattr(encoders, "first_choices", lambda: ("first", "third"))
+    monkeypatch.setattr(choice, "first_choices", lambda: ("first", "third"))
     encoder, why = find_encoder(Settings(source="folder", root=tmp_path))
     assert encoder.path == sample_encoder
     assert why == (

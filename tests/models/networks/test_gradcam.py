@@ -143,3 +143,7 @@ def test_a_check_that_always_passes_would_be_noticed() -> None:
     grey = np.repeat(noise()[..., :1], 3, axis=-1)
     check = randomisation_check(model, grey, seeds=5)
     assert check["brightness"] == pytest.approx(1)
+
+
+def test_no_pictures_have_no_maps():
+    assert len(grad_cam(build_red_is_ai(), np.empty((0, 16, 16, 3), np.uint8))) == 0

@@ -83,7 +83,7 @@ def test_an_unknown_backbone_is_named() -> None:
 
 def test_without_xception_lite0_steps_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
-        "src.utils.data.sources.sample.sample_package_file", lambda settings, name: tmp_path / name
+        "src.utils.models.networks.weights.sample_package_file", lambda settings, name: tmp_path / name
     )
     backbone = find_backbone(Settings(), "auto", weights=str(tmp_path / "missing.weights.h5"))
     assert backbone.name == "efficientnet_lite0"

@@ -21,7 +21,7 @@ from src.utils.models.store import bucket as store
 from src.utils.models.store import model_cache
 from src.utils.models.store.bucket import ModelStore, check_pointer, describe_bundle
 from src.utils.models.store.model_cache import fetch_in_child, fetch_model
-from src.utils.publish_model import publish_model
+from src.utils.models.store.publish_model import publish_model
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.models.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, Trouble, make_bundle, use_store
 
@@ -453,6 +453,6 @@ def test_a_child_that_dies(place, monkeypatch, script, kind, words):
 
 def test_asking_for_a_model_in_s3_does_not_import_boto3_here():
     imported = "{'boto3', 'dotenv'} & set(sys.modules)"
-    script = f"import sys, src.app, src.utils.publish_model; sys.exit(str({imported}))"
+    script = f"import sys, src.app, src.utils.models.store.publish_model; sys.exit(str({imported}))"
     run = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True)
     assert run.stderr.strip() == "set()"

@@ -8,7 +8,6 @@ import pytest
 
 from src.utils.models.training import precision
 from src.utils.models.training.precision import choose_precision
-from src.utils.settings import UserError
 
 
 @pytest.fixture
@@ -35,17 +34,18 @@ def cpu(folder: Path, flags: str) -> Path:
     ],
 )
 def test_processor_decides(tmp_path: Path, gpus: list, flags: str, policy: str) -> None:
-    choice = choose_precision({}, cpu(tmp_path, flags))
+    choice = choose_precision("auto", cpu(tmp_path, flags))
     assert choice.policy == policy
     assert "processor" in choice.reason
 
 
 def test_without_a_list_of_features_it_is_float32(tmp_path: Path, gpus: list) -> None:
-    assert choose_precision({}, tmp_path / "absent").policy == "float32"
+    assert choose_precision("auto", tmp_path / "absent").policy == "float32"
 
 
-def test_bfloat16_needs_onednn(tmp_path: Path, gpus: list) -> None:
-    choice = choose_precision({"TF_ENABLE_ONEDNN_OPTS": "0"}, cpu(tmp_path, "amx_bf16"))
+def test_bfloat16_needs_onednn(tmp_path: Path, gpus: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    choice = choose_precision("auto", cpu(tmp_path, "amx_bf16"))
     assert choice.policy == "float32" and "oneDNN" in choice.reason
 
 
@@ -55,12 +55,10 @@ def test_bfloat16_needs_onednn(tmp_path: Path, gpus: list) -> None:
 )
 def test_a_gpu_comes_first(tmp_path: Path, gpus: list, capabilities: list, policy: str) -> None:
     gpus += capabilities
-    choice = choose_precision({}, cpu(tmp_path, "amx_bf16"))
+    choice = choose_precision("auto", cpu(tmp_path, "amx_bf16"))
     assert choice.policy == policy and "GPU" in choice.reason
 
 
 def test_precision_can_be_asked_for(tmp_path: Path, gpus: list) -> None:
-    assert choose_precision({"PRECISION": "float32"}, cpu(tmp_path, "amx_bf16")).policy == "float32"
-    assert choose_precision({"PRECISION": "mixed_bfloat16"}, cpu(tmp_path, "")).policy == "mixed_bfloat16"
-    with pytest.raises(UserError, match="PRECISION=float16"):
-        choose_precision({"PRECISION": "float16"})
+    assert choose_precision("float32", cpu(tmp_path, "amx_bf16")).policy == "float32"
+    assert choose_precision("mixed_bfloat16", cpu(tmp_path, "")).policy == "mixed_bfloat16"

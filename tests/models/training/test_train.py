@@ -21,7 +21,7 @@ from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
 from src.utils.models.training import train as training
 from src.utils.models.training.feeding import batches_in_order, endless_batches, split_examples
-from src.utils.models.training.precision import training_policy
+from src.utils.models.training.precision import choose_precision
 from src.utils.models.training.train import (
     Recipe,
     ResumeFile,
@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_training_and_serving_read_the_same_bytes(project: Project, tmp_path: Path) -> None:
     settings, images, cache = project
-    train_or_load("tiny", build_tiny, images, cache, settings, code=(), progress=False)
+    train_or_load("tiny", build_tiny, images, cache, settings, progress=False)
     predictor = Predictor.load(settings.models_dir / "tiny")
     train = split_examples(images, "train")
     fed = {}
@@ -81,14 +81,14 @@ def test_a_class_without_pictures_is_an_early_error(project: Project) -> None:
     settings, images, cache = project
     one_class = images[(images["label"] == 0) | (images["split"] == "train")]
     with pytest.raises(UserError, match="validation split has no AI-generated picture"):
-        train_or_load("tiny", build_tiny, one_class, cache, settings, code=())
+        train_or_load("tiny", build_tiny, one_class, cache, settings)
 
 
 def test_bundle_reproduces_its_metric_and_is_not_trained_twice(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, images, cache = project
-    first = train_or_load("tiny", build_tiny, images, cache, settings, code=())
+    first = train_or_load("tiny", build_tiny, images, cache, settings)
     assert first.trained
     assert list(first.history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
     assert first.history["epoch"].tolist() == [1, 2, 3]
@@ -102,10 +102,9 @@ def test_bundle_reproduces_its_metric_and_is_not_trained_twice(
         first.history["val_loss"][best], rel=0.02
     )
     assert all(layer.dtype_policy.name == "float32" for layer in load_model(bundle).layers)
-    assert (settings.models_dir / "default").read_text() == "tiny\n"
 
     capsys.readouterr()
-    second = train_or_load("tiny", build_tiny, images, cache, settings, code=())
+    second = train_or_load("tiny", build_tiny, images, cache, settings)
     assert not second.trained and "up to date" in capsys.readouterr().out
     pd.testing.assert_frame_equal(second.history, first.history)
 
@@ -129,7 +128,7 @@ def test_whatever_the_result_depends_on_makes_it_train_again(
 ) -> None:
     settings, images, cache = project
     train_once = partial(train_or_load, "tiny", cache=cache, progress=False)
-    train_once(build_tiny, images=images, settings=replace(settings, epochs=1), code=())
+    train_once(build_tiny, images=images, settings=replace(settings, epochs=1))
 
     class TrainedAgainError(Exception):
         pass
@@ -138,21 +137,21 @@ def test_whatever_the_result_depends_on_makes_it_train_again(
         raise TrainedAgainError
 
     monkeypatch.setattr(training, "train_model", refuse)
-    build, code = build_tiny, ()
+    build = build_tiny
     settings = replace(settings, epochs=2 if change == "epochs" else 1, seed=8 if change == "seed" else 7)
     if change == "split":
         images = images.assign(split=images["split"].iloc[::-1].to_numpy())
     elif change == "network":
         build = build_deck_cnn
     elif change == "code":
-        code = ("tests.models.tiny",)
+        monkeypatch.setattr(training, "code_digest", lambda *modules: "of other code")
     elif change == "precision":
-        other = {"float32": "mixed_bfloat16", "mixed_bfloat16": "float32"}[training_policy()]
-        monkeypatch.setenv("PRECISION", other)
+        other = {"float32": "mixed_bfloat16", "mixed_bfloat16": "float32"}[choose_precision().policy]
+        settings = replace(settings, precision=other)
     elif change and change.startswith("damaged"):
         (settings.models_dir / "tiny" / change.split()[1]).write_bytes(b"")
     with pytest.raises(TrainedAgainError) if change else contextlib.nullcontext():
-        train_once(build, images=images, settings=settings, code=code)
+        train_once(build, images=images, settings=settings)
 
 
 def test_data_fingerprint_follows_what_is_learnt_from(project: Project) -> None:

@@ -5,7 +5,6 @@ from src.utils.plots.figure.galleries import (
     PictureRow,
     class_examples,
     mistakes,
-    pair_examples,
     picture_rows,
     picture_wall,
 )
@@ -58,11 +57,11 @@ def test_a_picture_keeps_its_shape():
     assert box.width / box.height == pytest.approx(2, rel=0.01)
 
 
-def test_mistakes_are_sorted_by_confidence_and_counted():
+def test_mistakes_are_shown_by_class_in_their_order_and_counted():
     figure = mistakes(
-        [picture(n) for n in range(5)], [0, 0, 1, 0, 1], [0.7, 0.99, 0.3, 0.8, 0.01], (12, 1), shown=2
+        [picture(n) for n in range(5)], [0, 1, 0, 1, 0], [0.99, 0.01, 0.8, 0.3, 0.7], (12, 1), shown=2
     )
-    assert shown(figure) == [1, 3, 4, 2]
+    assert shown(figure) == [0, 2, 1, 3]
     assert figure.get_suptitle() == "The most confident of 12 false alarms and 1 miss"
     written = texts(figure)
     assert [text for text in written if text.startswith("P(AI)")] == [
@@ -78,12 +77,6 @@ def test_no_mistakes_are_said_to_be_none():
     figure = mistakes([], [], [], (0, 0))
     assert texts(figure).count("none") == 2 and shown(figure) == []
     assert texts(picture_wall([], 0)).count("none") == 1
-
-
-def test_pairs_have_two_halves():
-    assert shown(pair_examples([picture(1), picture(2)], [picture(3), picture(4)])) == [1, 2, 3, 4]
-    with pytest.raises(ValueError, match="2 human-made and 1"):
-        pair_examples([picture(1), picture(2)], [picture(3)])
 
 
 def test_a_caption_for_each_picture():

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from src.utils.plots.figure.saving import read_index, save_figure
-from src.utils.plots.figure.style import data_note, new_figure, wrap
+from src.utils.plots.figure.style import data_note, new_figure
 from src.utils.settings import UserError
 
 
@@ -152,23 +152,6 @@ import sys
 assert "tensorflow" not in sys.modules and "sklearn" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_title_is_broken_into_even_lines_that_keep_numbers_whole():
-    text = "Deck's CNN recognises 55 % of the human-made and 64 % of the AI-generated, AUC 0.71 [0.62, 0.79]"
-    lines = wrap(text, 60).split("\n")
-    assert len(lines) == 2 and abs(len(lines[0]) - len(lines[1])) < 20
-    assert "\N{NO-BREAK SPACE}".join(["55", "%"]) in lines[0]
-    assert lines[1].endswith("[0.62,\N{NO-BREAK SPACE}0.79]")
-    assert wrap("short", 60) == "short" and wrap("", 60) == ""
-
-
-def test_a_note_says_which_data_and_how_many():
-    assert data_note("sample", "test", 1480, 37) == (
-        "Demonstration sample, test split: 1,480 pictures in 37 groups."
-    )
-    assert data_note("kaggle") == "Kaggle dataset."
-    assert data_note("folder", pictures=3) == "Your own images: 3 pictures."
 
 
 def test_figures_have_room_for_title_and_note():

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from src.utils.analysis.stats.bootstrap import Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.data.split import group_weights
+from src.utils.estimate import Estimate
 from src.utils.models.encoder.selection import Candidate, Fold, held_out_scores
-from src.utils.names import interval_text
 
 RESAMPLES = 300
 
@@ -70,14 +70,10 @@ def ablation_table(
         statistic = held_out_statistic(images, folds, scores[candidate.name], used)
         entries = bootstrap(statistic, rows["group"], rows["label"], weight, resamples, seed)
         by_source = _by_source(folds, _aucs(images, folds, scores[candidate.name], used)(weight))
-        numbers = {
-            name if part == "value" else f"{name}_{part}": np.nan if entry[part] is None else entry[part]
-            for name, entry in entries.items()
-            for part in ("value", "low", "high")
-        }
         table.append(
             {"candidate": candidate.name, "part": candidate.part, "eligible": candidate.eligible}
-            | numbers
+            | entries["mean"].columns("mean")
+            | entries["worst"].columns("worst")
             | {"worst_source": min(by_source, key=by_source.get)}
         )
     return pd.DataFrame(table, columns=list(TABLE_COLUMNS))
@@ -107,37 +103,15 @@ def choose_candidate(table: pd.DataFrame) -> str:
 
 def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
     """An ablation table for people."""
-
-    def text(row: Mapping[str, float], name: str) -> str:
-        parts = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
-        return interval_text({part: None if np.isnan(row[key]) else row[key] for part, key in parts.items()})
-
     rows = table.to_dict("records")
     return pd.DataFrame(
         {
             "detector": table["candidate"],
             "what it is": table["part"],
-            "mean AUC, sources left out": [text(row, "mean") for row in rows],
-            "AUC on the worst source": [text(row, "worst") for row in rows],
+            "mean AUC, sources left out": [Estimate.from_row(row, "mean").text() for row in rows],
+            "AUC on the worst source": [Estimate.from_row(row, "worst").text() for row in rows],
             "worst source": table["worst_source"],
         }
-    )
-
-
-def combination_sentence(table: pd.DataFrame, partner: str, other: str) -> str:
-    """Say what a detector of another kind reaches alone, and what averaging it with a partner changes.
-
-    Args:
-        table: From `ablation_table`, with both alone and averaged.
-        partner: The candidate it was averaged with.
-        other: The candidate of another kind.
-    """
-    rows = table.set_index("candidate")
-    before, after = (rows.loc[name, "worst"] for name in (partner, f"{partner} + {other}"))
-    return (
-        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out sources "
-        f"(chance is 0.50). Averaged with `{partner}`, the worst source goes from {before:.2f} "
-        f"to {after:.2f}."
     )
 
 
@@ -166,6 +140,6 @@ def _by_source(folds: Sequence[Fold], values: NDArray[np.float64]) -> dict[str, 
     sums: dict[str, list[float]] = {}
     for fold, value in zip(folds, values, strict=True):
         if np.isfinite(value):
-            for name in {f"{fold.ai} (AI)", f"{fold.human} (human)"}:
+            for name in (f"{fold.ai} (AI)", f"{fold.human} (human)"):
                 sums.setdefault(name, []).append(value)
     return {name: float(np.mean(parts)) for name, parts in sums.items()}

@@ -16,9 +16,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from src.utils.analysis.checks.file_facts import CONTAINER, CONTENT, FACT_KINDS, MEASURED, file_facts
 from src.utils.analysis.scoring.baselines import fit_facts, probability_of_ai
-from src.utils.analysis.stats.bootstrap import RESAMPLES, as_entry, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
-from src.utils.names import ALL_CONTAINER, fact_name, interval_text
+from src.utils.estimate import Estimate
+from src.utils.names import ALL_CONTAINER, fact_name
 
 FOLDS = 5
 AUDIT_COLUMNS = (
@@ -34,6 +35,8 @@ AUDIT_COLUMNS = (
     "direction",
     "constant",
 )
+
+_AUC = ("auc", "low", "high")
 
 
 def audit_table(
@@ -132,7 +135,7 @@ def cross_validated_auc(
     label, group = np.asarray(label, dtype=int), np.asarray(group)
     weight = _equal_groups(label, group) if weight is None else np.asarray(weight, dtype=float)
     if min(len(np.unique(group[label == one])) for one in (0, 1)) < FOLDS:
-        return _auc_columns({"value": None, "low": None, "high": None})
+        return Estimate().columns(*_AUC)
     folds, statistics = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed), []
     for train, held_out in folds.split(features, label, group):
         model = fit_facts(features.iloc[train], label[train], weight[train], seed)
@@ -142,7 +145,7 @@ def cross_validated_auc(
     def mean_auc(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {"auc": float(np.mean([one(row_weight[rows])["auc"] for rows, one in statistics]))}
 
-    return _auc_columns(bootstrap(mean_auc, group, label, weight, resamples, seed)["auc"])
+    return bootstrap(mean_auc, group, label, weight, resamples, seed)["auc"].columns(*_AUC)
 
 
 def _equal_groups(label: NDArray, group: NDArray) -> NDArray[np.float64]:
@@ -159,7 +162,7 @@ def _folded_auc(
     ranking = ranking_statistic(label, sign * number)
     entry = bootstrap(lambda drawn: {"auc": ranking(drawn)["auc"]}, group, label, weight, resamples, seed)
     direction = "" if not abs(auc - 0.5) > 1e-12 else ("more in AI" if sign > 0 else "more in human")
-    return _auc_columns(entry["auc"]) | {"direction": direction}
+    return entry["auc"].columns(*_AUC) | {"direction": direction}
 
 
 def _centres(number: NDArray, label: NDArray, group: NDArray, weight: NDArray) -> dict[str, float]:
@@ -171,11 +174,6 @@ def _centres(number: NDArray, label: NDArray, group: NDArray, weight: NDArray) -
             median = np.quantile(values, 0.5, weights=shares, method="inverted_cdf")
             centres[f"{name}_median"] = float(median)
     return centres
-
-
-def _auc_columns(entry: Mapping[str, float | None]) -> dict[str, float]:
-    names = {"auc": "value", "low": "low", "high": "high"}
-    return {column: np.nan if entry[name] is None else entry[name] for column, name in names.items()}
 
 
 def _as_table(rows: list[dict]) -> pd.DataFrame:
@@ -195,6 +193,6 @@ def strongest_fact(table: pd.DataFrame, kind: str) -> str:
     if mine.empty:
         return f"No {kind} fact varies between the pictures: there is nothing to learn from it."
     best = mine.loc[mine["auc"].idxmax()]
-    entry = as_entry(best["auc"], best["low"], best["high"])
-    said = f"The {kind} fact that tells most is {fact_name(best['feature'])}: AUC {interval_text(entry)}"
+    auc = Estimate.of(*best[list(_AUC)])
+    said = f"The {kind} fact that tells most is {fact_name(best['feature'])}: AUC {auc.text()}"
     return f"{said}, {best['direction']}." if best["direction"] else f"{said}."

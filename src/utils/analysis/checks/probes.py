@@ -7,14 +7,17 @@ is trained here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
+from src.utils.estimate import Estimate
 from src.utils.models.encoder.heads import fit_head
 from src.utils.models.encoder.runtime import EMBEDDING, Head
 
@@ -73,7 +76,7 @@ def split_effect(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """What a random split adds to the score of the very same model on the very same features.
 
     Every picture is scored by a probe that has not seen it (random) and by one that has not seen anything of
@@ -88,15 +91,14 @@ def split_effect(
         seed: Seed of folds and resamples.
 
     Returns:
-        `random`, `group` and `difference` (random minus group), each as `{"value", "low", "high"}`; all None
+        `random`, `group` and `difference` (random minus group), all None
         where a class has fewer groups than folds.
     """
     features, label, group = np.asarray(features), np.asarray(label, dtype=int), np.asarray(group)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     by_group = grouped_folds(label, group, seed)
     if not by_group:
-        nothing = {"value": None, "low": None, "high": None}
-        return {"random": nothing, "group": nothing, "difference": nothing}
+        return dict.fromkeys(("random", "group", "difference"), Estimate())
     random = mean_auc(label, out_of_fold(features, label, weight, random_folds(label, seed)))
     grouped = mean_auc(label, out_of_fold(features, label, weight, by_group))
 
@@ -107,7 +109,7 @@ def split_effect(
     return bootstrap(statistic, group, label, weight, resamples, seed)
 
 
-def split_rows(effect: Mapping[str, Mapping[str, float | None]], name: str) -> pd.DataFrame:
+def split_rows(effect: Mapping[str, Estimate], name: str) -> pd.DataFrame:
     """Lay out a `split_effect` for `plots.robustness.difference_plot`.
 
     Args:
@@ -115,11 +117,11 @@ def split_rows(effect: Mapping[str, Mapping[str, float | None]], name: str) -> p
         name: What the two scores are of.
     """
     rows = [
-        {"set": name, "name": words, "model": "linear_probe", "difference": ""} | dict(effect[split])
+        {"set": name, "name": words, "model": "linear_probe", "difference": ""}
+        | effect[split].columns("value", "low", "high")
         for split, words in (("random", "pictures split at random"), ("group", "originals kept whole"))
     ]
-    table = pd.DataFrame(rows)
-    return table.astype({"value": float, "low": float, "high": float})
+    return pd.DataFrame(rows)
 
 
 def mean_auc(label: NDArray, scored: Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]) -> Statistic:
@@ -142,7 +144,7 @@ def pair_ranking(
     group: ArrayLike,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, float | None] | None:
+) -> Estimate | None:
     """How often the AI-generated twin scores above its photograph; a tie counts half.
 
     A guess gives 0.5. Nothing that a pair shares (subject, composition, size) can help.
@@ -156,7 +158,7 @@ def pair_ranking(
         seed: Their seed.
 
     Returns:
-        `{"value", "low", "high"}` over pairs, or None if no group holds both classes.
+        The share over pairs, or None if no group holds both classes.
     """
     table = pd.DataFrame({"group": np.asarray(group), "label": np.asarray(label), "score": np.asarray(score)})
     both = table.groupby("group")["label"].transform("nunique") == 2
@@ -174,3 +176,31 @@ def pair_ranking(
         return {"win": float(np.average(value, weights=weight))}
 
     return bootstrap(mean_win, wins.index, np.ones(len(wins), int), None, resamples, seed)["win"]
+
+
+def pair_rankings(log_odds: Mapping[str, ArrayLike], part: Part, seed: int = 0) -> dict[str, Estimate]:
+    """`pair_ranking` of several models on a part; empty where no group holds both classes.
+
+    Args:
+        log_odds: By model, log-odds of AI of all pictures, [all].
+        part: Some of them.
+        seed: Seed of the resamples.
+    """
+    found = {
+        name: pair_ranking(part.label, odds[part.rows], part.group, seed=seed)
+        for name, odds in log_odds.items()
+    }
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def within_pairs(pairs: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Lay out `pair_rankings` as metrics by model."""
+    return {name: {"twin_above_its_photograph": entry} for name, entry in pairs.items()}
+
+
+def add_pairs(measured: Mapping[str, Mapping[str, Any]], pairs: Mapping[str, Any]) -> dict[str, Any]:
+    """Each model's metrics, with `within_pair` where there are pairs."""
+    return {
+        name: {**one, **({"within_pair": pairs[name]} if name in pairs else {})}
+        for name, one in measured.items()
+    }

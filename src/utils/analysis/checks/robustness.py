@@ -14,22 +14,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures
-from src.utils.analysis.stats.bootstrap import RESAMPLES, as_entry, bootstrap
+from src.utils.analysis.scoring.parts import Part, sub_part
+from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures, scores_folder
+from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
 from src.utils.data.pictures.augment import PERTURBATIONS, perturb
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.names import interval_text, model_name
+from src.utils.names import model_name
+from src.utils.settings import Settings
 
 Step = tuple[str, float]
 """A kind of `PERTURBATIONS` and its level."""
 
 AS_THEY_ARE: Step = (AS_IT_IS, 0.0)
 
-_ENDS = {"value": "", "low": "_low", "high": "_high"}
-
-METRICS = ("auc", "balanced_accuracy", "accused", "caught")
-"""What is measured at each level; `accused` and `caught` are the shares of each class called AI."""
+METRICS = ("auc", "balanced_accuracy", "false_positive_rate", "recall")
+"""What is measured at each level; the rates are shares of a class called AI."""
 
 
 def all_steps() -> list[Step]:
@@ -68,6 +69,29 @@ def some_of_each_group(
         (among_class <= most_groups) & (shuffled.groupby(["group", "label"]).cumcount() < per_group)
     ]
     return chosen.sort_index().drop(columns="place").reset_index(drop=True)
+
+
+def draw_part(
+    images: pd.DataFrame, part: Part, per_group: int, most_groups: int = 250, seed: int = 0
+) -> Part:
+    """Some pictures of a part, drawn by `some_of_each_group`.
+
+    Args:
+        images: Readable rows of the manifest.
+        part: A part of them.
+        per_group: Pictures of one group and class at most.
+        most_groups: Groups that hold a class at most, of each class.
+        seed: Seed of the draw.
+    """
+    return sub_part(images, part, some_of_each_group(part.images, per_group, most_groups, seed))
+
+
+def measure_robustness(
+    predictor: Predictor, part: Part, settings: Settings, steps: list[Step]
+) -> pd.DataFrame:
+    """Score a part's pictures after every change and measure each, see `robustness_table`."""
+    scored = score_steps(predictor, part.images, settings.raw_dir, scores_folder(settings), steps)
+    return robustness_table(scored, part.images, part.weight, seed=settings.seed)
 
 
 def score_steps(
@@ -137,12 +161,11 @@ def robustness_table(
             return now | {"auc_drop": first(row_weight)["auc"] - now["auc"]}
 
         entries = bootstrap(with_drop, pictures["group"], label, weight, resamples, seed)
-        numbers = {
-            f"{name}{end}": entry[part] for name, entry in entries.items() for part, end in _ENDS.items()
-        }
-        rows.append({"kind": kind, "level": level} | numbers)
-    table = pd.DataFrame(rows)
-    return table.astype({name: float for name in table if name != "kind"})
+        row = {"kind": kind, "level": float(level)}
+        for name, estimate in entries.items():
+            row |= estimate.columns(name)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -152,6 +175,25 @@ def curves(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         rows = table[table["kind"] == kind]
         if len(rows):
             yield kind, pd.concat([start, rows], ignore_index=True)
+
+
+def curves_by_kind(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.DataFrame]]:
+    """Turn tables by model into curves by kind of damage, then by model, for `robustness_curves`."""
+    by_kind: dict[str, dict[str, pd.DataFrame]] = {kind: {} for kind in PERTURBATIONS}
+    for model, table in tables.items():
+        for kind, rows in curves(table):
+            by_kind[kind][model] = rows
+    return by_kind
+
+
+def kind_names() -> dict[str, str]:
+    """What the levels of each kind of damage are, for people."""
+    return {kind: facts.axis for kind, facts in PERTURBATIONS.items()}
+
+
+def pictures_of_each(parts: Mapping[str, Part]) -> str:
+    """How many pictures each model was given, such as `148 for Improved model`."""
+    return ", ".join(f"{len(part.images)} for {model_name(name)}" for name, part in parts.items())
 
 
 def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -164,14 +206,13 @@ def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for model, table in tables.items():
         for kind, steps in curves(table):
             worst = steps.iloc[1:].sort_values("auc_drop", ascending=False, kind="stable").iloc[0]
-            drop = {part: worst[f"auc_drop{end}"] for part, end in _ENDS.items()}
             rows.append(
                 {
                     "model": model_name(model),
                     "damage": f"{PERTURBATIONS[kind].axis} = {worst['level']:g}",
                     "as they are": round(steps["auc"].iloc[0], 2),
                     "ROC-AUC": round(worst["auc"], 2),
-                    "loss": interval_text(as_entry(*drop.values())),
+                    "loss": Estimate.from_row(worst, "auc_drop").text(),
                     "drop": worst["auc_drop"],
                 }
             )
@@ -189,8 +230,8 @@ def _measure(label: NDArray[np.intp], odds: NDArray[np.float64]):
         return {
             "auc": ranking(weight)["auc"],
             "balanced_accuracy": decisions["balanced_accuracy"],
-            "accused": fp / (fp + tn) if fp + tn > 0 else np.nan,
-            "caught": decisions["recall"],
+            "false_positive_rate": fp / (fp + tn) if fp + tn > 0 else np.nan,
+            "recall": decisions["recall"],
         }
 
     return statistic

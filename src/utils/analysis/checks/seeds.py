@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from src.utils.analysis.scoring.scores import at_temperature
+from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.scoring.scores import at_temperature, score_pictures, scores_folder
 from src.utils.analysis.stats.metrics import headline_statistic
 from src.utils.models.bundle.bundle import FACTS_FILE
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import Settings
 
 SPREAD_METRICS = ("auc", "balanced_accuracy", "f1")
@@ -30,6 +33,28 @@ def seed_bundles(settings: Settings, name: str) -> dict[int, Path]:
     for seed in range(settings.seed + 1, settings.seed + settings.seeds):
         found[seed] = settings.models_dir / SEEDS_FOLDER / f"{name}-{seed}"
     return {seed: folder for seed, folder in found.items() if (folder / FACTS_FILE).is_file()}
+
+
+def measure_seeds(settings: Settings, names: Iterable[str], part: Part) -> pd.DataFrame:
+    """Score and measure every run of some variants on a part's pictures, see `seed_table`.
+
+    Args:
+        settings: Seeds, and where models, pictures and remembered scores are.
+        names: Such as `cnn_deck`.
+        part: The pictures.
+    """
+    memory = scores_folder(settings)
+    runs = {
+        (name, seed): score_pictures(Predictor.load(folder), part.images, settings.raw_dir, memory)
+        for name in names
+        for seed, folder in seed_bundles(settings, name).items()
+    }
+    return seed_table(runs, part.label, part.weight)
+
+
+def auc_spread(spread: pd.DataFrame, model: str) -> dict[str, Any]:
+    """One model's row of `spread_table` for its ROC-AUC, as plain values."""
+    return spread[(spread["metric"] == "auc") & (spread["model"] == model)].iloc[0].to_dict()
 
 
 def seed_table(

@@ -17,12 +17,15 @@ from PIL import Image
 
 from src.utils.analysis.checks.audit import AUDIT_COLUMNS, audit_table, cross_validated_auc
 from src.utils.analysis.checks.file_facts import CONTENT, FACT_KINDS, MEASURED, file_facts
-from src.utils.analysis.scoring.scores import score_pictures
-from src.utils.analysis.stats.bootstrap import RESAMPLES, as_entry, bootstrap
+from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.scoring.scores import score_pictures, scores_folder
+from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.data.pictures.augment import recompress_jpeg
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.names import ALL_CONTAINER, interval_text, model_name
+from src.utils.names import ALL_CONTAINER, model_name
+from src.utils.settings import Settings
 
 ALL_CONTENT = "all content facts"
 ALL_FACTS = "all facts"
@@ -138,15 +141,19 @@ def neutral_table(
         return auc | {f"drop {name}": auc[first] - value for name, value in auc.items()}
 
     entries = bootstrap(statistic, pictures["group"], label, weight, resamples, seed)
-    rows = []
-    for name in ranking:
-        own, drop = entries[name], entries[f"drop {name}"]
-        rows.append(
-            {"pictures": name, "auc": own["value"], "low": own["low"], "high": own["high"]}
-            | {"drop": drop["value"], "drop_low": drop["low"], "drop_high": drop["high"]}
-        )
-    table = pd.DataFrame(rows)
-    return table.astype({name: float for name in table if name != "pictures"})
+    return pd.DataFrame(
+        {"pictures": name}
+        | entries[name].columns("auc", "low", "high")
+        | entries[f"drop {name}"].columns("drop")
+        for name in ranking
+    )
+
+
+def measure_neutralised(predictor: Predictor, part: Part, settings: Settings, side: int) -> pd.DataFrame:
+    """Score a part's pictures as they are, cut and compressed alike; measure each, see `neutral_table`."""
+    memory = scores_folder(settings)
+    scored = score_neutralised(predictor, part.images, settings.raw_dir, memory, side)
+    return neutral_table(scored, part.images, part.weight, seed=settings.seed)
 
 
 def neutral_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -154,10 +161,10 @@ def neutral_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for model, table in tables.items():
         for row in table.to_dict("records"):
-            drop = as_entry(-row["drop"], -row["drop_high"], -row["drop_low"])
+            drop = Estimate.of(-row["drop"], -row["drop_high"], -row["drop_low"])
             rows.append(
                 {"set": model_name(model), "name": row["pictures"], "model": model, "value": row["auc"]}
                 | {"low": row["low"], "high": row["high"]}
-                | {"difference": "" if row["pictures"] == NEUTRAL_NAMES[0] else f"({interval_text(drop)})"}
+                | {"difference": "" if row["pictures"] == NEUTRAL_NAMES[0] else f"({drop.text()})"}
             )
     return pd.DataFrame(rows)

@@ -1,8 +1,8 @@
-"""Generators and photographers that training never met: who is recognised, who is accused, how surely."""
+"""Generators and photo sources that training never met: recall, false-positive rates, their intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.checks.probes import Fold, fit_probe, grouped_folds, probe_scores
 from src.utils.analysis.scoring.parts import Part
-from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, Statistic, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
+from src.utils.estimate import Estimate
 from src.utils.models.encoder.runtime import Head
-from src.utils.names import interval_text, percent
 from src.utils.settings import CLASS_NAMES
 
 LEAST_GROUPS = 5
@@ -22,15 +22,15 @@ LEAST_GROUPS = 5
 NOT_KNOWN = "not known"
 
 ALL_IN_TURN = "each of these in turn"
-"""The row of a leave-one-out table that averages over the makers above it."""
+"""The row of a leave-one-out table that averages over the sources above it."""
 
-MAKER_COLUMNS = (
-    *("label", "maker", "groups", "pictures", "median"),
+SOURCE_COLUMNS = (
+    *("label", "source", "groups", "pictures", "median"),
     *(f"{part}{end}" for part in ("called_ai", "auc") for end in ("", "_low", "_high")),
 )
 
 HOLDOUT_COLUMNS = (
-    "maker",
+    "source",
     "groups",
     "pictures",
     *(f"{part}{end}" for part in ("met", "left_out", "drop") for end in ("", "_low", "_high")),
@@ -38,16 +38,16 @@ HOLDOUT_COLUMNS = (
 
 
 Ranked = tuple[NDArray[np.intp], Statistic, Statistic]
-"""Rows, and the ranking of them by the probe that met others of the maker and by the one that did not."""
+"""Rows, and the ranking of them by the probe that met others of the source and by the one that did not."""
 
 
-def maker_of(pictures: pd.DataFrame) -> pd.Series:
+def source_of(pictures: pd.DataFrame) -> pd.Series:
     """Who made each picture: the generator of an AI-generated one, the source of a photograph."""
-    maker = pictures["generator"].where(pictures["label"] == 1, pictures["origin"])
-    return maker.replace("", NOT_KNOWN)
+    source = pictures["generator"].where(pictures["label"] == 1, pictures["origin"])
+    return source.replace("", NOT_KNOWN)
 
 
-def maker_table(
+def source_table(
     pictures: pd.DataFrame,
     probability: ArrayLike,
     weight: ArrayLike | None = None,
@@ -66,18 +66,18 @@ def maker_table(
         seed: Their seed.
 
     Returns:
-        A row a maker, AI-generated ones first, those with most groups first, columns `MAKER_COLUMNS`:
-        `median`, the median probability; `called_ai`, the share called AI (right for generators, an
-        accusation for photographs), and `auc` against all pictures of the other class, NaN where not defined
-        or not estimable.
+        A row a source, AI-generated ones first, those with most groups first, columns `SOURCE_COLUMNS`:
+        `median`, the median probability; `called_ai`, the share called AI (right for generators, a
+        false positive for photographs), and `auc` against all pictures of the other class, NaN where not
+        defined or not estimable.
     """
     probability = np.asarray(probability, dtype=float)
     label = pictures["label"].to_numpy(dtype=int)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
-    maker = maker_of(pictures).to_numpy()
+    source = source_of(pictures).to_numpy()
     rows = []
-    for one, name in dict.fromkeys(zip(label.tolist(), maker.tolist(), strict=True)):
-        mine = (label == one) & (maker == name)
+    for one, name in dict.fromkeys(zip(label.tolist(), source.tolist(), strict=True)):
+        mine = (label == one) & (source == name)
         groups = pictures.loc[mine, "group"]
         called = _called_ai(probability[mine] >= threshold, groups, weight[mine], resamples, seed)
         among = mine | (label != one)
@@ -85,16 +85,16 @@ def maker_table(
         rows.append(
             {
                 "label": one,
-                "maker": name,
+                "source": name,
                 "groups": groups.nunique(),
                 "pictures": int(mine.sum()),
                 "median": float(np.median(probability[mine])),
-                **_columns("called_ai", called),
-                **_columns("auc", auc),
+                **called.columns("called_ai"),
+                **auc.columns("auc"),
             }
         )
-    order = {"by": ["label", "groups", "maker"], "ascending": [False, False, True], "ignore_index": True}
-    return pd.DataFrame(rows, columns=list(MAKER_COLUMNS)).sort_values(**order)
+    order = {"by": ["label", "groups", "source"], "ascending": [False, False, True], "ignore_index": True}
+    return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS)).sort_values(**order)
 
 
 def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5) -> tuple[float, float]:
@@ -114,17 +114,19 @@ def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5)
     )
 
 
-def readable_makers(table: pd.DataFrame) -> pd.DataFrame:
-    """A maker table for people: numbers with their intervals as text."""
+def readable_sources(table: pd.DataFrame) -> pd.DataFrame | str:
+    """A source table for people: numbers with their intervals as text; a sentence if it has no rows."""
+    if table.empty:
+        return "This dataset has no unseen set."
     return pd.DataFrame(
         {
             "class": [CLASS_NAMES[one] for one in table["label"]],
-            "made by": table["maker"],
+            "made by": table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "called AI": [interval_text(_entry(row, "called_ai")) for row in table.to_dict("records")],
+            "called AI": [Estimate.from_row(row, "called_ai").text() for row in table.to_dict("records")],
             "AUC against the other class": [
-                interval_text(_entry(row, "auc")) for row in table.to_dict("records")
+                Estimate.from_row(row, "auc").text() for row in table.to_dict("records")
             ],
         }
     )
@@ -133,141 +135,87 @@ def readable_makers(table: pd.DataFrame) -> pd.DataFrame:
 def leave_one_out(
     features: ArrayLike,
     pictures: pd.DataFrame,
-    maker: Sequence[str],
+    source: Sequence[str],
     side: int = 1,
     weight: ArrayLike | None = None,
     least_groups: int = LEAST_GROUPS,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How well a probe ranks the pictures of a maker with none of whose pictures it was trained.
+    """How well a probe ranks the pictures of a source with none of whose pictures it was trained.
 
-    In grouped folds, every probe is fitted twice: with the maker's other originals and without any of them.
-    Both rank the same pictures, the maker's against those of the other class in the fold. The difference is
-    the price of a maker that is new.
+    In grouped folds, every probe is fitted twice: with the source's other originals and without any of them.
+    Both rank the same pictures, the source's against those of the other class in the fold. The difference is
+    the price of a source that is new.
 
     Args:
         features: float [n, d], from a frozen network.
         pictures: Rows of the manifest: `label` and `group`.
-        maker: Generator family, or source of photographs, of each row, [n].
-        side: Class whose makers are left out; 1 for generators.
+        source: Generator family, or source of photographs, of each row, [n].
+        side: Class whose sources are left out; 1 for generators.
         weight: Weights, [n]; one each if not given.
-        least_groups: Makers with fewer groups are not left out by themselves.
+        least_groups: Sources with fewer groups are not left out by themselves.
         resamples: Number of bootstrap resamples.
         seed: Seed of folds and resamples.
 
     Returns:
-        A row a maker, the largest drop first, columns `HOLDOUT_COLUMNS`: AUCs (means over the folds that hold
-        the maker) when others of its pictures were `met` and when it was `left_out`, and their difference; of
-        several makers last a row `ALL_IN_TURN`, their mean, over more groups. No rows with fewer than two
-        makers, or fewer groups of a class than folds.
+        A row a source, the largest drop first, columns `HOLDOUT_COLUMNS`: AUCs (means over the folds that
+        hold the source) when others of its pictures were `met` and when it was `left_out`, and their
+        difference; of several sources last a row `ALL_IN_TURN`, their mean, over more groups. No rows with
+        fewer than two sources, or fewer groups of a class than folds.
     """
-    features, maker = np.asarray(features), np.asarray(maker)
+    features, source = np.asarray(features), np.asarray(source)
     label, group = pictures["label"].to_numpy(dtype=int), pictures["group"].to_numpy()
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     folds = grouped_folds(label, group, seed)
-    names = _makers_of_size(maker[label == side], group[label == side], least_groups)
-    if not folds or len(set(maker[label == side])) < 2:
+    names = _sources_of_size(source[label == side], group[label == side], least_groups)
+    if not folds or len(set(source[label == side])) < 2:
         names = pd.Series(dtype=int)
     probes = [fit_probe(features[fit], label[fit], weight[fit]) for fit, _ in folds]
     ranked: dict[str, list[Ranked]] = {}
     for name in names.index:
-        mine = (label == side) & (maker == name)
+        mine = (label == side) & (source == name)
         ranked[name] = list(_rank_twice(features, label, weight, folds, probes, mine, side))
     sets = {name: [name] for name in ranked} | ({ALL_IN_TURN: list(ranked)} if len(ranked) > 1 else {})
     rows = []
     for name, members in sets.items():
-        mine = (label == side) & np.isin(maker, members)
-        counts = {"maker": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
+        mine = (label == side) & np.isin(source, members)
+        counts = {"source": name, "groups": len(np.unique(group[mine])), "pictures": int(mine.sum())}
         entries = _compare([ranked[one] for one in members], label, group, weight, resamples, seed)
         for part, entry in entries.items():
-            counts |= _columns(part, entry)
+            counts |= entry.columns(part)
         rows.append(counts)
     table = pd.DataFrame(rows, columns=list(HOLDOUT_COLUMNS))
-    together = table["maker"] == ALL_IN_TURN
+    together = table["source"] == ALL_IN_TURN
     single = table[~together].sort_values("drop", ascending=False)
     return pd.concat([single, table[together]], ignore_index=True)
 
 
-def readable_holdout(table: pd.DataFrame, maker: str = "left out") -> pd.DataFrame:
-    """A leave-one-out table for people: numbers with their intervals as text."""
+def readable_holdout(table: pd.DataFrame, source: str = "source") -> pd.DataFrame | str:
+    """A leave-one-out table for people: numbers with their intervals as text; a sentence if it has no rows.
+
+    Args:
+        table: From `leave_one_out`.
+        source: What was left out, such as `generator family`.
+    """
+    if table.empty:
+        return f"No {source} here has enough originals to be left out."
     rows = table.to_dict("records")
     return pd.DataFrame(
         {
-            maker: table["maker"],
+            source: table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "AUC, others of it in training": [interval_text(_entry(row, "met")) for row in rows],
-            "AUC, none of it in training": [interval_text(_entry(row, "left_out")) for row in rows],
-            "difference": [interval_text(_entry(row, "drop")) for row in rows],
+            "AUC, others of it in training": [Estimate.from_row(row, "met").text() for row in rows],
+            "AUC, none of it in training": [Estimate.from_row(row, "left_out").text() for row in rows],
+            "difference": [Estimate.from_row(row, "drop").text() for row in rows],
         }
     )
 
 
-def honest_paragraph(
-    model: str,
-    test: Mapping[str, float | None],
-    unseen: Mapping[str, float | None],
-    makers: pd.DataFrame,
-    demonstration: bool,
-) -> str:
-    """Say in plain words what a model's numbers on the unseen set are worth.
-
-    Args:
-        model: Name of the model for people.
-        test: Its AUC on the test, `{"value", "low", "high"}`.
-        unseen: Its AUC on the unseen set.
-        makers: From `maker_table`.
-        demonstration: Whether the data is the small sample.
-
-    Returns:
-        A paragraph of Markdown.
-    """
-    if makers.empty:
-        return (
-            "This data has no unseen set: nothing can be said here about generators that training never met."
-        )
-    generators, sources = makers[makers["label"] == 1], makers[makers["label"] == 0]
-    sentences = [
-        f"On makers that training never met, {model} ranks with an AUC of {interval_text(unseen)}; "
-        f"on the test, whose makers it knows, with {interval_text(test)}."
-    ]
-    for share, said in ((0, "human-made"), (1, "AI-generated")):
-        if (makers["called_ai"] == share).all():
-            sentences.append(f"It calls every one of these pictures {said}, whoever made it.")
-            generators = sources = makers.head(0)
-    if len(generators):
-        worst = generators.sort_values("called_ai", kind="stable").iloc[0]
-        sentences.append(
-            f"It catches least of {worst['maker']}: {percent(worst['called_ai'])} of "
-            f"{worst['pictures']} pictures from {_originals(worst['groups'])}."
-        )
-    if len(sources):
-        worst = sources.sort_values("called_ai", ascending=False, kind="stable").iloc[0]
-        sentences.append(
-            f"It accuses most of the photographs of {worst['maker']}: {percent(worst['called_ai'])} of "
-            f"{worst['pictures']} pictures from {_originals(worst['groups'])}."
-        )
-    few = makers[makers["groups"] < MIN_GROUPS]
-    if len(few):
-        sentences.append(
-            f"{len(few)} of the {len(makers)} rows rest on fewer than {MIN_GROUPS} originals: "
-            "they are anecdotes, and another handful of pictures could turn them around."
-        )
-    if unseen["value"] is not None and unseen["low"] is None:
-        sentences.append("There are too few originals for an interval of the whole, too.")
-    if demonstration:
-        sentences.append("None of this says how the model would do on pictures that somebody meets tomorrow.")
-    return " ".join(sentences)
-
-
-def _originals(groups: int) -> str:
-    return f"{groups} original{'' if groups == 1 else 's'}"
-
-
-def _makers_of_size(maker: NDArray, group: NDArray, least: int) -> pd.Series:
-    """Number of groups of each maker that has enough of them and a name."""
-    groups = pd.Series(group).groupby(maker).nunique()
+def _sources_of_size(source: NDArray, group: NDArray, least: int) -> pd.Series:
+    """Number of groups of each source that has enough of them and a name."""
+    groups = pd.Series(group).groupby(source).nunique()
     return groups[(groups >= least) & ~groups.index.isin(["", NOT_KNOWN])]
 
 
@@ -280,7 +228,7 @@ def _rank_twice(
     mine: NDArray[np.bool_],
     side: int,
 ) -> Iterator[Ranked]:
-    """Rank a maker's pictures in each fold by the fold's probe, and by one that met none of the maker's."""
+    """Rank a source's pictures in each fold by the fold's probe, and by one that met none of the source's."""
     for (fit, score), probe in zip(folds, probes, strict=True):
         rows = score[(label[score] != side) | mine[score]]
         if not mine[rows].any():
@@ -298,8 +246,8 @@ def _compare(
     weight: NDArray,
     resamples: int,
     seed: int,
-) -> dict[str, dict[str, float | None]]:
-    """AUCs by both probes with their difference: means over folds, then over makers."""
+) -> dict[str, Estimate]:
+    """AUCs by both probes with their difference: means over folds, then over sources."""
     involved = np.unique(np.concatenate([rows for parts in ranked for rows, _, _ in parts]))
 
     def statistic(row_weight: NDArray[np.float64]) -> dict[str, float]:
@@ -324,7 +272,7 @@ def _mean_of_defined(values: Sequence[float]) -> float:
 
 def _called_ai(
     called: NDArray[np.bool_], group: ArrayLike, weight: NDArray, resamples: int, seed: int
-) -> dict[str, float | None]:
+) -> Estimate:
     def share(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {"share": float(row_weight @ called / row_weight.sum())}
 
@@ -333,7 +281,7 @@ def _called_ai(
 
 def _auc(
     pictures: pd.DataFrame, probability: NDArray, weight: NDArray, resamples: int, seed: int
-) -> dict[str, float | None]:
+) -> Estimate:
     ranking = ranking_statistic(pictures["label"], probability)
     entries = bootstrap(
         lambda row_weight: {"auc": ranking(row_weight)["auc"]},
@@ -344,15 +292,3 @@ def _auc(
         seed,
     )
     return entries["auc"]
-
-
-def _columns(name: str, entry: Mapping[str, float | None]) -> dict[str, float]:
-    """An entry as three columns of a table."""
-    parts = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
-    return {column: np.nan if entry[part] is None else entry[part] for column, part in parts.items()}
-
-
-def _entry(row: Mapping[str, float], name: str) -> dict[str, float | None]:
-    """Three columns of a table as an entry."""
-    parts = {"value": row[name], "low": row[f"{name}_low"], "high": row[f"{name}_high"]}
-    return {part: None if np.isnan(value) else value for part, value in parts.items()}

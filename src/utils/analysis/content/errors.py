@@ -18,11 +18,13 @@ from scipy import stats
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from src.utils.analysis.content.explained import by_confidence
 from src.utils.analysis.content.labels import adjust
 from src.utils.analysis.content.properties import PROPERTY_NAMES
 from src.utils.analysis.stats.bootstrap import MIN_GROUPS, RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import THRESHOLD, evaluate, ranking_statistic
 from src.utils.data.split import group_weights
+from src.utils.estimate import Estimate
 from src.utils.settings import UserError
 
 ERROR_KINDS = ("false positives", "false negatives")
@@ -86,10 +88,7 @@ def varying_properties(table: pd.DataFrame) -> list[str]:
 def worst_errors(table: pd.DataFrame, label: int, most: int = 8) -> pd.DataFrame:
     """The mistakes on one class that the model was surest of, one a group, the surest first."""
     wrong = table[table["error"] & (table["label"] == label)]
-    sure = (wrong["probability_ai"] - 0.5).abs()
-    return (
-        wrong.loc[sure.sort_values(ascending=False, kind="stable").index].drop_duplicates("group").head(most)
-    )
+    return by_confidence(wrong).drop_duplicates("group").head(most)
 
 
 def effect_table(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
@@ -143,9 +142,7 @@ def _compare(known: pd.DataFrame, name: str, resamples: int, seed: int) -> dict[
         "right": int((~error).sum()),
         "wrong_mean": np.average(value[error], weights=weight[error]),
         "right_mean": np.average(value[~error], weights=weight[~error]),
-        "delta": delta["value"],
-        "low": delta["low"],
-        "high": delta["high"],
+        **delta.columns("delta", "low", "high"),
         **_test_groups(known, name),
     }
 
@@ -195,7 +192,7 @@ _ACCURACY_COLUMNS = ["human", "ai", "groups", "accuracy", "low", "high"]
 
 
 def _accuracy(part: pd.DataFrame, resamples: int, seed: int) -> dict[str, float | None]:
-    entry = evaluate(
+    accuracy = evaluate(
         part["label"],
         part["probability_ai"],
         part["group"],
@@ -207,9 +204,7 @@ def _accuracy(part: pd.DataFrame, resamples: int, seed: int) -> dict[str, float 
         "human": int((part["label"] == 0).sum()),
         "ai": int((part["label"] == 1).sum()),
         "groups": part["group"].nunique(),
-        "accuracy": entry["value"],
-        "low": entry["low"],
-        "high": entry["high"],
+        **accuracy.columns("accuracy", "low", "high"),
     }
 
 
@@ -262,14 +257,13 @@ class ErrorModel:
 
     Attributes:
         errors: One of `ERROR_KINDS`.
-        auc: Out-of-fold ROC-AUC (0.5 is chance) as `{"value", "low", "high"}`; all None if nothing was
-            fitted.
+        auc: Out-of-fold ROC-AUC (0.5 is chance); all None if nothing was fitted.
         rules: The tree fitted on everything, a row a leaf: `rule`, `pictures`, `groups`, `error_rate`.
         verdict: In a sentence, what it is worth.
     """
 
     errors: str
-    auc: dict[str, float | None]
+    auc: Estimate
     rules: pd.DataFrame
     verdict: str
 
@@ -287,9 +281,10 @@ def explain_errors(table: pd.DataFrame, label: int, resamples: int = RESAMPLES, 
     names = varying_properties(mine)
     per_kind = mine.groupby("error")["group"].nunique().reindex([False, True], fill_value=0)
     folds = int(min(FOLDS, per_kind.min()))
-    nothing = dict.fromkeys(("value", "low", "high"))
     if folds < 2 or not names:
-        return ErrorModel(kind, nothing, _NO_RULES, f"There are too few {kind} or properties to learn from.")
+        return ErrorModel(
+            kind, Estimate(), _NO_RULES, f"There are too few {kind} or properties to learn from."
+        )
     features = mine[names].fillna(mine[names].median())
     probability = _out_of_fold(features, mine, folds, seed)
     statistic = ranking_statistic(mine["error"], probability)
@@ -359,14 +354,14 @@ def _condition(name: str, low: float, high: float) -> str:
     return f"{PROPERTY_NAMES[name]} {low:.3g} to {high:.3g}"
 
 
-def _worth(kind: str, auc: dict[str, float | None]) -> str:
-    if auc["value"] is None:
+def _worth(kind: str, auc: Estimate) -> str:
+    if auc.value is None:
         return f"The {kind} cannot be judged out of fold."
-    if auc["low"] is None:
+    if auc.low is None:
         return (
-            f"Out of fold the tree ranks {kind} with a ROC-AUC of {auc['value']:.2f}; with so few originals "
+            f"Out of fold the tree ranks {kind} with a ROC-AUC of {auc.value:.2f}; with so few originals "
             "that shows nothing either way."
         )
-    if auc["low"] > 0.5:
+    if auc.low > 0.5:
         return f"The properties tell {kind} from right answers better than chance."
     return f"Nothing measurable: by these properties, {kind} cannot be told from right answers."

@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from src.utils.analysis.scoring.content_store import compute_once
 from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.data.pictures.examples import read_previews
+from src.utils.data.remembered import compute_once
 from src.utils.models.networks.imagenet import TOP, Label, Labeller, imagenet_classes
 from src.utils.settings import CLASS_NAMES
 
@@ -114,9 +114,10 @@ def label_pictures(
     def compute(positions: list[int]) -> Iterator[dict[str, object]]:
         return map(_as_columns, labeller.predict_files(paths[position] for position in positions))
 
-    store = store_dir / f"labels-{labeller.key}.csv"
-    labels = compute_once(store, list(rows["content"]), compute, f"Labels by {labeller.title}", progress)
-    merged = rows[list(JOINED)].reset_index(drop=True).join(labels.reindex(columns=list(LABEL_COLUMNS)))
+    store, task = store_dir / f"labels-{labeller.key}.sqlite", f"Labels by {labeller.title}"
+    values = compute_once(store, labeller.code, list(rows["content"]), compute, task, progress)
+    labels = pd.DataFrame(values, columns=list(LABEL_COLUMNS))
+    merged = rows[list(JOINED)].reset_index(drop=True).join(labels)
     merged["group"] = merged["group"].where(merged["group"] != "", merged["file_name"])
     return merged.assign(labeller=labeller.title)
 
@@ -164,16 +165,12 @@ def confidence_table(labelled: pd.DataFrame, resamples: int = RESAMPLES, seed: i
         p = stats.ttest_ind(*samples, equal_var=False).pvalue if enough else np.nan
         rows.append(
             {"place": place}
-            | {name + suffix: entry[key] for name, entry in entries.items() for suffix, key in _SUFFIXES}
+            | {key: number for name, entry in entries.items() for key, number in entry.columns(name).items()}
             | {"p": p, "deck_human": deck[0], "deck_ai": deck[1]}
         )
-    table = pd.DataFrame(rows).astype(dict.fromkeys(_NUMBERS, float))
+    table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_adjusted", adjust(table["p"]))
     return table
-
-
-_SUFFIXES = (("", "value"), ("_low", "low"), ("_high", "high"))
-_NUMBERS = [name + suffix for name in ("human", "ai", "difference") for suffix, _ in _SUFFIXES]
 
 
 def _class_means(weight: NDArray, label: NDArray, values: NDArray) -> dict[str, float]:

@@ -16,10 +16,11 @@ from PIL import Image
 from scipy import ndimage
 from skimage.restoration import estimate_sigma
 
-from src.utils.analysis.scoring.content_store import compute_once
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, open_image
-from src.utils.models.networks.faces import FACES_VERSION, count_faces, face_pixels
+from src.utils.data.pictures.decode import open_image
+from src.utils.data.remembered import compute_once
+from src.utils.models.networks.faces import count_faces, face_pixels
 
 PROPERTY_NAMES = {
     "brightness": "brightness",
@@ -42,7 +43,6 @@ MEASURED = ("colourfulness", "sharpness", "residual_noise", "faces")
 PEOPLE = "people"
 """The `subject` of pictures that show people."""
 
-_VERSION = 1
 _MIDDLE = 1024  # pixels: sharpness and noise are measured on the middle of larger pictures, never resampled
 _COLOUR_SIDE = 512
 
@@ -76,13 +76,14 @@ def measure_pictures(
         counts = count_faces(small for _, small in for_faces)
         return ({**numbers, "faces": count} for (numbers, _), count in zip(for_numbers, counts, strict=True))
 
-    store = store_dir / f"properties-{_VERSION}.{FACES_VERSION}.{DECODER_VERSION}.csv"
-    measured = compute_once(store, list(rows["content"]), compute, "Properties", progress)
+    store, code = store_dir / "properties.sqlite", code_digest(__name__)
+    values = compute_once(store, code, list(rows["content"]), compute, "Properties", progress)
+    measured = pd.DataFrame(values, columns=list(MEASURED))
     rows = rows.reset_index(drop=True)
     pixels = rows["width"] * rows["height"]
     known = {
         **{name: rows[name] for name in ("brightness", "contrast", "saturation", "jpeg_quality")},
-        **{name: measured.get(name) for name in MEASURED},
+        **{name: measured[name] for name in MEASURED},
         "megapixels": pixels / 1e6,
         "aspect": rows["width"] / rows["height"],
         "bytes_per_pixel": rows["bytes"] / pixels,

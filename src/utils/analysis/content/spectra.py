@@ -9,9 +9,10 @@ shape is compared: 0 dB everywhere would be white noise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,10 @@ from tqdm import tqdm
 
 from src.utils.analysis.scoring.scores import Change, content_seed
 from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
+from src.utils.data.families import generator_family
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
+from src.utils.data.split import group_weights
 
 SIDE = 256
 """Side of the middle square whose spectrum is taken, in pixels, at the picture's own resolution."""
@@ -140,6 +143,72 @@ def measure_spectra(
     return spectra
 
 
+def measure_treatments(
+    pictures: pd.DataFrame, raw_dir: Path, treatments: Mapping[str, Change | None], progress: bool = True
+) -> dict[str, Spectra]:
+    """Measure spectra after each treatment; every picture counts for its class and its generator family.
+
+    Args:
+        pictures: Rows of the manifest.
+        raw_dir: What `file_name` is relative to.
+        treatments: By name, what is done to each picture first; None leaves it as it is.
+        progress: Whether to show a progress bar.
+    """
+    family = pictures["generator"].map(generator_family)
+    names = [[class_key(label), name] for label, name in zip(pictures["label"], family, strict=True)]
+    weight = group_weights(pictures)
+    return {
+        name: measure_spectra(pictures, raw_dir, names, weight, change, progress=progress)
+        for name, change in treatments.items()
+    }
+
+
+def class_key(label: int) -> str:
+    """Under which name the pictures of a class are summed up in `measure_treatments`."""
+    return f"class {label}"
+
+
+def class_means(spectra: Mapping[str, Spectra]) -> dict[str, tuple[NDArray, NDArray]]:
+    """Mean spectra of human-made and of AI-generated pictures by treatment, in decibels."""
+    return {name: (one.mean(class_key(0)), one.mean(class_key(1))) for name, one in spectra.items()}
+
+
+def family_gaps(
+    spectra: Mapping[str, Spectra], pictures: pd.DataFrame
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """By treatment, then by frequent generator family, its mean spectrum minus that of human-made pictures.
+
+    Args:
+        spectra: From `measure_treatments`.
+        pictures: The rows measured.
+
+    Returns:
+        Decibels, float64 [side, side] each; nothing by family where none is frequent enough.
+    """
+    families = frequent_families(pictures["generator"].map(generator_family), pictures["group"])
+    return {
+        name: {one: total.mean(one) - total.mean(class_key(0)) for one in families}
+        for name, total in spectra.items()
+    }
+
+
+def curves_by_treatment(
+    spectra: Mapping[str, Spectra], pictures: pd.DataFrame, seed: int
+) -> dict[str, pd.DataFrame]:
+    """`ring_curves` of each treatment, every group counting the same."""
+    weight = group_weights(pictures)
+    return {name: ring_curves(one.rings, pictures, weight, seed=seed) for name, one in spectra.items()}
+
+
+def residual_record(curves: Mapping[str, pd.DataFrame], pictures: int) -> dict[str, Any]:
+    """What `metrics.json` keeps of the residuals: pictures, rings, and by treatment how many are apart."""
+    return {
+        "pictures": pictures,
+        "rings": len(next(iter(curves.values()))),
+        "rings_apart": {name: rings_apart(table) for name, table in curves.items()},
+    }
+
+
 def ring_curves(
     rings: ArrayLike,
     pictures: pd.DataFrame,
@@ -170,9 +239,8 @@ def ring_curves(
     entries = bootstrap(levels, pictures["group"], label, weight, resamples, seed)
     table = {"frequency": np.arange(rings.shape[1]) / (2 * rings.shape[1])}
     for name in ("human", "ai", "difference"):
-        for end, part in (("", "value"), ("_low", "low"), ("_high", "high")):
-            values = [entries[f"{name} {ring}"][part] for ring in range(rings.shape[1])]
-            table[f"{name}{end}"] = np.array(values, dtype=float)
+        columns = pd.DataFrame(entries[f"{name} {ring}"].columns(name) for ring in range(rings.shape[1]))
+        table |= columns.to_dict("series")
     return pd.DataFrame(table)
 
 

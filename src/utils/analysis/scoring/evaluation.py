@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from src.utils.analysis.content.explained import by_confidence
 from src.utils.analysis.scoring.baselines import always_ai, metadata_only
+from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.metrics import THRESHOLD, evaluate, roc_band
-from src.utils.data.pictures.pixel_cache import PixelCache
+from src.utils.data.pictures.pixel_cache import PixelCache, open_pixel_cache
 from src.utils.data.split import group_weights
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.encoder.best import head_probability
+from src.utils.models.encoder.runtime import Features, Head
 from src.utils.settings import Settings
 
 
@@ -23,20 +29,20 @@ class Scores(NamedTuple):
 
     Attributes:
         probability: Probability of class 1 for every row, float64 [n].
-        seconds: How long it took to get them.
+        seconds: How long it took to get them; None where that was not timed.
     """
 
     probability: np.ndarray
-    seconds: float
+    seconds: float | None
 
 
 def score_bundle(folder: Path, cache: PixelCache) -> Scores:
-    """Score every picture of a pixel cache with a saved model, reloaded from its bundle.
+    """Score every picture of a pixel cache with a saved model, reloaded from its bundle, at temperature 1.
 
     Raises:
         UserError: The bundle is missing or damaged.
     """
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder).uncalibrated()
     began = time.perf_counter()
     probability = predictor.predict_cached(cache, np.arange(len(cache)), progress=True)
     return Scores(probability, time.perf_counter() - began)
@@ -83,6 +89,69 @@ def evaluate_split(
     }
 
 
+def evaluate_parts(
+    log_odds: Mapping[str, np.ndarray], parts: Sequence[Part], seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Headline metrics of each model on several parts of the pictures.
+
+    Args:
+        log_odds: By model, log-odds of AI of all pictures, [all].
+        parts: Parts of them; one without pictures is left out.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        By part, then by model, what `metrics.evaluate` gives.
+    """
+    return {
+        part.name: {
+            name: evaluate(part.label, at_temperature(odds[part.rows]), part.group, part.weight, seed=seed)
+            for name, odds in log_odds.items()
+        }
+        for part in parts
+        if len(part.images)
+    }
+
+
+def evaluate_bundles(
+    folders: Mapping[str, Path], images: pd.DataFrame, split: str, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Headline metrics of saved models on one split, scored from its pixel cache.
+
+    Args:
+        folders: The bundles, by what they are called.
+        images: Readable rows of the manifest.
+        split: Such as `validation`.
+        settings: Where pictures and cache lie, and the seed of the bootstrap.
+
+    Raises:
+        UserError: A bundle is missing or damaged.
+    """
+    rows = images[images["split"] == split]
+    cache = open_pixel_cache(rows, settings.raw_dir, settings.interim_dir / "pixels")
+    scores = {name: score_bundle(folder, cache) for name, folder in folders.items()}
+    return evaluate_split(rows, scores, split, settings.seed)
+
+
+def score_heads(heads: Mapping[str, Head], features: Features) -> dict[str, Scores]:
+    """Score pictures whose encodings are at hand with heads on that encoder, by name; untimed."""
+    return {name: Scores(head_probability(head, features), None) for name, head in heads.items()}
+
+
+def largest_difference(
+    predictor: Predictor, raw_dir: Path, file_names: Iterable[str], probability: ArrayLike
+) -> float:
+    """How far a served model's answers, from the files, are from those measured before.
+
+    Args:
+        predictor: The model as it is served.
+        raw_dir: What the names are relative to.
+        file_names: As in the manifest, at least one.
+        probability: Probability of AI of each, as measured, [n].
+    """
+    served = predictor.predict_pixels(predictor.read_all(raw_dir, file_names))
+    return float(np.abs(served - np.asarray(probability, dtype=float)).max())
+
+
 def roc_bands(
     images: pd.DataFrame, scores: Mapping[str, Scores], split: str, seed: int
 ) -> dict[str, pd.DataFrame]:
@@ -122,8 +191,4 @@ def wrong_answers(
     """
     rows = images.assign(probability_ai=probability)[(images["split"] == split).to_numpy()]
     wrong = rows[(rows["probability_ai"] >= threshold) != (rows["label"] == 1)]
-    confident = wrong.loc[
-        (wrong["probability_ai"] - 0.5).abs().sort_values(ascending=False, kind="stable").index
-    ]
-    nth = confident.groupby("group").cumcount()
-    return confident.loc[nth.sort_values(kind="stable").index]
+    return by_confidence(wrong)

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from src.utils.estimate import read_estimates
 from src.utils.files import read_json, write_json
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name
+from src.utils.names import METRICS, MODEL_NAMES, interval_text, metric_name, model_name
 from src.utils.settings import UserError
 
 SCHEMA = 1
 HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
-TABLE_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc", "average_precision")
+TABLE_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_table)
 
 
 def metrics_path(reports_dir: Path) -> Path:
@@ -90,15 +91,24 @@ def card_metrics(
 
 
 def metrics_table(
-    metrics: Mapping[str, Any], columns: Sequence[str] = TABLE_METRICS, section: str = "models"
-) -> pd.DataFrame:
+    metrics: Mapping[str, Any],
+    columns: Sequence[str] = TABLE_METRICS,
+    section: str = "models",
+    otherwise: str = "No model was measured here.",
+) -> pd.DataFrame | str:
     """Lay the models' metrics out for people: one row a model, "0.64 [0.55, 0.72]" in the cells.
 
     Args:
         metrics: Merged numbers, or a dictionary with such a section.
         columns: Metrics to show.
         section: `models`, or `unseen` where there is one.
+        otherwise: What to say if the section is empty or not there.
+
+    Returns:
+        The table, or the sentence.
     """
+    if not metrics.get(section):
+        return otherwise
     rows = {
         model_name(model): {metric_name(column): interval_text(entry.get(column)) for column in columns}
         for model, entry in metrics.get(section, {}).items()
@@ -113,12 +123,11 @@ def metric_intervals(
     """One metric of every model as numbers: `model`, `name`, `value`, `low`, `high`; NaN where unknown."""
     columns = ["model", "name", "value", "low", "high"]
     rows = [
-        {"model": model, "name": model_name(model)} | dict(entry[metric])
+        {"model": model, "name": model_name(model)} | entry[metric].columns("value", "low", "high")
         for model, entry in metrics.get(section, {}).items()
         if metric in entry
     ]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"value": float, "low": float, "high": float})
+    return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns[2:]})
 
 
 def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +140,7 @@ def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = read_json(path)
+        value = read_json(path, read_estimates)
         if not isinstance(value, dict):
             raise ValueError("not an object")
     except ValueError as error:

@@ -6,11 +6,8 @@ afterwards. Pictures go through the one predictor, a batch at a time, however ma
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -20,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy.special import expit
 
-from src.utils.analysis.scoring.content_store import compute_once
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
+from src.utils.data.remembered import compute_once
 from src.utils.files import hash_bytes, hash_file
 from src.utils.models.bundle.bundle import FACTS_FILE, HISTORY_FILE, Bundle
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
@@ -30,6 +28,7 @@ from src.utils.models.bundle.predictor import BATCH_SIZE, Predictor
 from src.utils.models.encoder.features import encode_pictures
 from src.utils.models.encoder.runtime import WHOLE, EncoderRuntime
 from src.utils.names import MODEL_NAMES
+from src.utils.settings import Settings
 
 AS_IT_IS = "as_it_is"
 """Name of the change that is none."""
@@ -40,17 +39,45 @@ SURE = 1e-15
 Change = Callable[[Image.Image, int], Image.Image]
 """A picture and a seed that follows from its content → another picture."""
 
-_CODE = (
-    "src.utils.data.pictures.decode",
-    "src.utils.data.pictures.augment",
-    "src.utils.models.bundle.predictor",
-)
-"""Modules whose change may change a score."""
-
 
 def trained_models(models_dir: Path) -> list[str]:
     """Names of the models that have a bundle, in the order of every table."""
     return [name for name in MODEL_NAMES if (models_dir / name / FACTS_FILE).is_file()]
+
+
+def load_models(models_dir: Path) -> dict[str, Predictor]:
+    """Load every trained model, by name, in the order of every table.
+
+    Raises:
+        UserError: A bundle is damaged or of a kind this code does not know.
+    """
+    return {name: Predictor.load(models_dir / name) for name in trained_models(models_dir)}
+
+
+def score_models(
+    predictors: Mapping[str, Predictor], pictures: pd.DataFrame, settings: Settings, progress: bool = True
+) -> dict[str, NDArray[np.float64]]:
+    """Score unchanged pictures with several models, see `score_as_they_are`.
+
+    Args:
+        predictors: By name.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        settings: Where the pictures lie, and what was scored before.
+        progress: Whether to show progress bars.
+
+    Returns:
+        Log-odds of AI at temperature 1 by model, float64 [n] each.
+    """
+    memory, features = scores_folder(settings), settings.interim_dir / "features"
+    return {
+        name: score_as_they_are(one, pictures, settings.raw_dir, memory, features, progress)
+        for name, one in predictors.items()
+    }
+
+
+def scores_folder(settings: Settings) -> Path:
+    """Where scores are remembered."""
+    return settings.interim_dir / "scores"
 
 
 def score_pictures(
@@ -79,24 +106,26 @@ def score_pictures(
     Raises:
         ImageError: A picture cannot be read.
     """
-    plain = dataclasses.replace(predictor, bundle=dataclasses.replace(predictor.bundle, calibration=None))
+    plain = predictor.uncalibrated()
     files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
 
     def read(position: int) -> NDArray[np.uint8]:
         path = raw_dir / files[position]
         if change is None:
             return plain.read(path)
-        return plain.read(lossless_bytes(change(open_image(path), content_seed(contents[position]))))
+        return plain.read(change(open_image(path), content_seed(contents[position])))
 
-    def compute(positions: list[int]) -> Iterator[dict[str, float]]:
+    def compute(positions: list[int]) -> Iterator[float]:
         pixels = map_ahead(read, positions, ahead=2 * BATCH_SIZE)
         while batch := list(islice(pixels, BATCH_SIZE)):
             for value in log_odds(plain.predict_pixels(np.stack(batch))):
-                yield {"log_odds": value}
+                yield float(value)
 
-    path = memory / model_key(predictor.bundle) / f"{name}.csv"
-    table = compute_once(path, contents, compute, f"{predictor.bundle.name}: {name}", progress)
-    return table["log_odds"].to_numpy(np.float64) if len(table) else np.empty(0)
+    path = memory / predictor.bundle.name / f"{name}.sqlite"
+    task = f"{predictor.bundle.name}: {name}"
+    version = model_key(predictor.bundle, change)
+    scores = compute_once(path, version, contents, compute, task, progress)
+    return np.fromiter(scores, np.float64, len(contents))
 
 
 def score_as_they_are(
@@ -127,29 +156,22 @@ def score_as_they_are(
     return np.asarray(runtime.head.log_odds(encoded), dtype=float)
 
 
-def model_key(bundle: Bundle) -> str:
-    """A name for a model's remembered scores: other files, settings or code give another one.
+def model_key(bundle: Bundle, change: Change | None = None) -> str:
+    """What a model's remembered scores belong to: other files, settings or code give another key.
 
     What is measured after training (temperature, thresholds, metrics) is no part of it.
     """
     measured = (FACTS_FILE, HISTORY_FILE, CALIBRATION_FILE)
     files = [path for path in sorted(bundle.folder.iterdir()) if path.is_file() and path.name not in measured]
-    code = [hash_file(Path(importlib.util.find_spec(module).origin)) for module in _CODE]
+    code = code_digest(__name__, *([change.__module__] if change else []))
     facts = [bundle.input_size, bundle.resize, bundle.output]
     key = json.dumps([[(path.name, hash_file(path)) for path in files], code, facts])
-    return f"{bundle.name}-{hash_bytes(key.encode())[:12]}"
+    return hash_bytes(key.encode())
 
 
 def content_seed(content: str) -> int:
     """A seed that follows from a picture's content key alone, so its noise is the same in every run."""
     return int(content[:8], 16)
-
-
-def lossless_bytes(image: Image.Image) -> bytes:
-    """A file (BMP) with exactly the pixels of an RGB picture, for what reads files."""
-    buffer = io.BytesIO()
-    image.save(buffer, "BMP")
-    return buffer.getvalue()
 
 
 def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
@@ -161,3 +183,17 @@ def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
 def at_temperature(log_odds: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
     """Probability of AI from log-odds, made less sure by a temperature above 1: float64 [n], 0–1."""
     return expit(np.asarray(log_odds, dtype=float) / temperature)
+
+
+def calibrated_probabilities(
+    predictors: Mapping[str, Predictor], pictures: pd.DataFrame, settings: Settings
+) -> dict[str, NDArray[np.float64]]:
+    """Probability of AI of unchanged pictures by model, at each model's own temperature, float64 [n] each.
+
+    Args:
+        predictors: By name.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        settings: Where the pictures lie, and what was scored before.
+    """
+    odds = score_models(predictors, pictures, settings)
+    return {name: at_temperature(one, predictors[name].bundle.temperature) for name, one in odds.items()}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
+from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.stats.metrics import evaluate
 from src.utils.files import atomic_path
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import UserError
@@ -48,6 +51,36 @@ def read_test_ids(raw_dir: Path) -> list[str] | None:
             )
         seen.add(one)
     return ids
+
+
+def pictures_to_answer(raw_dir: Path, stand_in: Part) -> tuple[list[str], bool]:
+    """Choose what to answer: the competition's pictures, or others where there is no `test.csv`.
+
+    Args:
+        raw_dir: `data/raw/<source>`.
+        stand_in: Pictures that take their place.
+
+    Returns:
+        The ids, and whether they are the competition's.
+
+    Raises:
+        UserError: `test.csv` is damaged.
+    """
+    asked = read_test_ids(raw_dir)
+    return (stand_in.images["file_name"].tolist(), False) if asked is None else (asked, True)
+
+
+def stand_in_scores(part: Part, answers: pd.DataFrame, model: str, seed: int) -> dict[str, dict[str, Any]]:
+    """Measure answers to pictures whose labels are known, beside answering AI every time.
+
+    Args:
+        part: The pictures.
+        answers: From `answer`, in their order; a picture that cannot be read counts as called AI.
+        model: Which model answered.
+        seed: Seed of the bootstrap.
+    """
+    said = {"always_ai": [1.0] * len(answers), model: answers["probability_ai"].fillna(float(GUESS))}
+    return {name: evaluate(part.label, one, part.group, part.weight, seed=seed) for name, one in said.items()}
 
 
 def answer(predictor: Predictor, ids: Sequence[str], raw_dir: Path, progress: bool = True) -> pd.DataFrame:

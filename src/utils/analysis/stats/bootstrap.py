@@ -14,11 +14,14 @@ about 0.94; on thousands of groups it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+from src.utils.estimate import Estimate
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -97,7 +100,7 @@ def bootstrap(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """Value and interval of every number a statistic returns.
 
     Args:
@@ -109,19 +112,19 @@ def bootstrap(
         seed: Seed of the draws.
 
     Returns:
-        `{name: {"value", "low", "high"}}`, plain floats. All None where the number is not defined; `low` and
-        `high` None ("not estimable") where a class that occurs has fewer than `MIN_GROUPS` groups.
+        An estimate a name. All None where the number is not defined; `low` and `high` None ("not estimable")
+        where a class that occurs has fewer than `MIN_GROUPS` groups.
     """
     groups = sort_groups(group, label)
     weight = np.ones(len(groups.row)) if weight is None else np.asarray(weight, dtype=float)
     if len(weight) == 0:
-        return {name: as_entry(np.nan) for name in statistic(weight)}
+        return {name: Estimate.of(np.nan) for name in statistic(weight)}
     values = statistic(weight)
     if not groups.estimable:
-        return {name: as_entry(value) for name, value in values.items()}
+        return {name: Estimate.of(value) for name, value in values.items()}
     draws = [statistic(weight * drawn) for drawn in draw_weights(groups, resamples, seed)]
     return {
-        name: as_entry(value, *percentile_interval([draw[name] for draw in draws], groups.smallest))
+        name: Estimate.of(value, *percentile_interval([draw[name] for draw in draws], groups.smallest))
         for name, value in values.items()
     }
 
@@ -154,8 +157,9 @@ def exact_bound(groups: int, level: float = LEVEL) -> float:
     return ((1 - level) / 2) ** (1 / groups)
 
 
-def as_entry(value: float, low: float = np.nan, high: float = np.nan) -> dict[str, float | None]:
-    """`{"value", "low", "high"}` as JSON wants it: floats, and None for what is not defined."""
-    low, high = (low, high) if np.isfinite(value) else (np.nan, np.nan)
-    numbers = {"value": value, "low": low, "high": high}
-    return {name: float(number) if np.isfinite(number) else None for name, number in numbers.items()}
+def never_certain(estimate: Estimate, groups: int) -> Estimate:
+    """Widen an interval that shrank to 0 or to 1 by the exact bound for as many groups."""
+    if estimate.low != estimate.high or estimate.low not in (0.0, 1.0):
+        return estimate
+    bound = exact_bound(groups)
+    return replace(estimate, low=bound) if estimate.low == 1.0 else replace(estimate, high=1 - bound)

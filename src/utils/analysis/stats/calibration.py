@@ -15,14 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from src.utils.analysis.scoring.scores import at_temperature
-from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, exact_bound, sort_groups
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import calibration_bins, threshold_for_fpr
+from src.utils.estimate import Estimate
 
 BINS = 10
 TEMPERATURES = (0.05, 20.0)
 """Range searched: 20 turns the surest answer of an untrained network into a coin toss."""
 
-FALSE_ACCUSATIONS = 0.05
+FALSE_POSITIVES = 0.05
 """Share of human-made pictures that may be called AI."""
 
 BAND_ERRORS = 0.05
@@ -58,14 +59,14 @@ def calibration_scores(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """Brier score and expected calibration error, each with its interval.
 
     Resampling adds chance to the gaps between said and true, so on few groups the interval of the calibration
     error lies high, and may lie above the value; see `ece_by_chance`.
 
     Returns:
-        `brier` and `ece` as `{"value", "low", "high"}`, the same numbers as `metrics.brier` and
+        `brier` and `ece` as an `Estimate`, the same numbers as `metrics.brier` and
         `metrics.ece`.
     """
     statistic = calibration_statistic(label, probability)
@@ -152,7 +153,7 @@ def reliability_table(
 
     entries = bootstrap(share_of_ai, group, label, weight, resamples, seed)
     for column, name in (("ai_low", "low"), ("ai_high", "high")):
-        table[column] = np.array([entries[str(one)][name] for one in numbers], dtype=float)
+        table[column] = np.array([getattr(entries[str(one)], name) for one in numbers], dtype=float)
     table["groups"] = [len(np.unique(group[member == one])) for one in numbers]
     return table
 
@@ -165,12 +166,12 @@ def operating_point(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """What a threshold does to pictures that had no part in choosing it.
 
     Returns:
-        `accused`, the share of human-made pictures called AI, and `caught`, the share of AI-generated ones
-        called AI, each as `{"value", "low", "high"}`.
+        `false_positive_rate` and `recall`, the shares of human-made and of AI-generated pictures called AI,
+        each as an `Estimate`.
     """
     label = np.asarray(label, dtype=int)
     called = np.asarray(probability, dtype=float) >= threshold
@@ -178,7 +179,7 @@ def operating_point(
     def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {
             name: _share(called[label == one], row_weight[label == one])
-            for one, name in enumerate(("accused", "caught"))
+            for one, name in enumerate(("false_positive_rate", "recall"))
         }
 
     entries = bootstrap(shares, group, label, weight, resamples, seed)
@@ -186,17 +187,17 @@ def operating_point(
 
 
 def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
-    """The shares called AI at every threshold where one of them changes, for `accusation_plot`.
+    """The shares called AI at every threshold where one of them changes, for `threshold_plot`.
 
     Returns:
-        `threshold`, from the lowest probability to just above the highest; `accused`, of human-made pictures,
-        and `caught`, of AI-generated ones; NaN for a class without pictures.
+        `threshold`, from the lowest probability to just above the highest; `false_positive_rate` and
+        `recall`, NaN for a class without pictures.
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     threshold = np.unique([*probability, np.nextafter(probability.max(initial=0), np.inf)])
     columns = {"threshold": threshold}
-    for one, name in enumerate(("accused", "caught")):
+    for one, name in enumerate(("false_positive_rate", "recall")):
         mine = probability[label == one]
         order = np.argsort(mine)
         below = np.append(0, np.cumsum(weight[label == one][order]))
@@ -211,7 +212,7 @@ def uncertain_band(
     """Between which probabilities no plain verdict shall be given.
 
     *AI-generated* is said only from the probability on from which at most `errors` of validation's human-made
-    pictures would be accused; *Human-made* only up to the one below which at most `errors` of its
+    pictures would be called so; *Human-made* only up to the one below which at most `errors` of its
     AI-generated pictures would pass. Both classes are protected alike, and a model that cannot tell them
     apart gets a band from nearly 0 to nearly 1: it should not speak. The band always holds 0.5, where the
     label changes, so a verdict never contradicts the label.
@@ -240,11 +241,11 @@ def band_effect(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """What the band does to pictures that had no part in choosing it.
 
     Returns:
-        As `{"value", "low", "high"}`: `answered`, the share of pictures that get a plain verdict; `right`,
+        As estimates: `answered`, the share of pictures that get a plain verdict; `right`,
         how many of those verdicts are true; `right_without`, how many would be if every picture got one.
     """
     label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
@@ -290,7 +291,7 @@ def choose_calibration(
     """
     temperature = fit_temperature(log_odds, label, weight)
     probability = at_temperature(log_odds, temperature)
-    threshold = threshold_for_fpr(label, probability, weight, FALSE_ACCUSATIONS)
+    threshold = threshold_for_fpr(label, probability, weight, FALSE_POSITIVES)
     return CalibrationChoice(
         temperature,
         uncertain_band(label, probability, weight),
@@ -306,13 +307,14 @@ def measure_calibration(
     weight: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict[str, float | None]]:
+) -> dict[str, Estimate]:
     """Measure what was chosen on pictures that had no part in it.
 
     Returns:
-        For `metrics.json`, each as `{"value", "low", "high"}`: `brier` and `ece` before, `brier_calibrated`
+        For `metrics.json`, each as an `Estimate`: `brier` and `ece` before, `brier_calibrated`
         and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
-        `accused_fpr5` and `caught_fpr5`; what the band does, `answered`, `right` and `right_without`.
+        `false_positive_rate_fpr5` and `recall_fpr5`; what the band does: `answered`, `right` and
+        `right_without`.
     """
     before, after = at_temperature(log_odds), at_temperature(log_odds, chosen.temperature)
     options = {"weight": weight, "resamples": resamples, "seed": seed}
@@ -329,14 +331,9 @@ def measure_calibration(
     }
 
 
-def _never_certain(
-    entry: dict[str, float | None], group: ArrayLike, label: ArrayLike
-) -> dict[str, float | None]:
+def _never_certain(entry: Estimate, group: ArrayLike, label: ArrayLike) -> Estimate:
     """Widen the interval of a share that was 0 or 1 in every resample, as `metrics.evaluate` does."""
-    if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
-        return entry
-    bound = exact_bound(sort_groups(group, label).smallest)
-    return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
+    return never_certain(entry, sort_groups(group, label).smallest)
 
 
 def _bin_number(probability: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
@@ -349,6 +346,6 @@ def _share(hit: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
     return float(weight @ hit / weight.sum()) if weight.sum() > 0 else np.nan
 
 
-def _known(value: float) -> dict[str, float | None]:
+def _known(value: float) -> Estimate:
     """A number that is no estimate and so has no interval."""
-    return {"value": value, "low": None, "high": None}
+    return Estimate(value)

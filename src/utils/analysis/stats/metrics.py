@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import precision_recall_curve, roc_curve
+from sklearn.metrics import precision_recall_curve
 
 from src.utils.analysis.stats.bootstrap import (
     RESAMPLES,
     Statistic,
-    as_entry,
     bootstrap,
     draw_weights,
-    exact_bound,
+    never_certain,
     percentile_interval,
     sort_groups,
 )
+from src.utils.estimate import Estimate
 
 THRESHOLD = 0.5
 DECISION_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro")
@@ -56,7 +56,7 @@ def evaluate(
         seconds: What the model took, for the table.
 
     Returns:
-        Each of `METRICS` as `{"value", "low", "high"}`, where a number that is 0 or 1 in every resample gets
+        Each of `METRICS` as an `Estimate`, where a number that is 0 or 1 in every resample gets
         the exact bound for as many groups as the smaller class has; `confusion_matrix`, whole pictures
         and unweighted, as `[[TN, FP], [FN, TP]]`; `seconds`.
     """
@@ -64,7 +64,7 @@ def evaluate(
     entries = bootstrap(statistic, group, label, weight, resamples, seed)
     if len(np.unique(probability)) > 1:  # a constant answer is right or wrong by definition, not by chance
         smaller = sort_groups(group, label).smallest
-        entries = {name: _uncertain(entry, smaller) for name, entry in entries.items()}
+        entries = {name: never_certain(entry, smaller) for name, entry in entries.items()}
     return {
         **entries,
         "confusion_matrix": confusion_matrix(label, probability, threshold),
@@ -82,11 +82,11 @@ def paired_difference(
     threshold: float = THRESHOLD,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, float | None]:
+) -> Estimate:
     """Metric of model A minus that of model B, with the interval of the difference over the same resamples.
 
     Returns:
-        `{"value", "low", "high"}`; the models differ measurably if the interval leaves out zero.
+        The models differ measurably if the interval leaves out zero.
 
     Raises:
         ValueError: The metric is not one of `METRICS`.
@@ -237,15 +237,6 @@ def ece(
     return float((table["weight"] * (table["probability"] - table["ai"]).abs()).sum())
 
 
-def roc_points(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
-    """The ROC curve: `threshold`, `fpr` (humans accused), `tpr` (AI caught); no rows without both classes."""
-    label, probability = _checked(label, probability)
-    if len(np.unique(label)) < 2:
-        return pd.DataFrame(columns=["threshold", "fpr", "tpr"], dtype=float)
-    fpr, tpr, threshold = roc_curve(label, probability, sample_weight=_weights(weight, label))
-    return pd.DataFrame({"threshold": threshold, "fpr": fpr, "tpr": tpr})
-
-
 def roc_band(
     label: ArrayLike,
     probability: ArrayLike,
@@ -255,7 +246,7 @@ def roc_band(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The ROC curve on an even grid, with the pointwise bootstrap interval of the share of AI caught.
+    """The ROC curve on an even grid, with the pointwise bootstrap interval of the recall.
 
     Returns:
         `fpr` from 0 to 1, `tpr`, `low`, `high`; the last two NaN where not estimable; no rows unless both
@@ -269,7 +260,7 @@ def roc_band(
     positive = label[order].astype(float)
     ends = np.flatnonzero(np.diff(probability[order], append=-np.inf))
 
-    def caught(row_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    def recall_at(row_weight: NDArray[np.float64]) -> NDArray[np.float64]:
         tpr = np.cumsum(row_weight[order] * positive)[ends]
         fpr = np.cumsum(row_weight[order] * (1 - positive))[ends]
         return np.interp(grid, np.append(0, fpr / fpr[-1]), np.append(0, tpr / tpr[-1]))
@@ -277,9 +268,9 @@ def roc_band(
     weight, groups = _weights(weight, label), sort_groups(group, label)
     band = np.full((2, points), np.nan)
     if groups.estimable:
-        draws = np.stack([caught(weight * drawn) for drawn in draw_weights(groups, resamples, seed)])
+        draws = np.stack([recall_at(weight * drawn) for drawn in draw_weights(groups, resamples, seed)])
         band = np.array([percentile_interval(column, groups.smallest) for column in draws.T]).T
-    return pd.DataFrame({"fpr": grid, "tpr": caught(weight), "low": band[0], "high": band[1]})
+    return pd.DataFrame({"fpr": grid, "tpr": recall_at(weight), "low": band[0], "high": band[1]})
 
 
 def pr_points(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None) -> pd.DataFrame:
@@ -309,7 +300,7 @@ def threshold_sweep(
 def threshold_for_fpr(
     label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None, fpr: float = 0.05
 ) -> float | None:
-    """Lowest threshold that accuses at most this share of human-made pictures; None without any of them.
+    """Lowest threshold whose false-positive rate is at most this; None without any of them.
 
     Only a score that occurs, or the next number above the highest, is returned: p ≥ threshold means AI.
     """
@@ -321,8 +312,8 @@ def threshold_for_fpr(
     candidates = np.append(np.unique(probability), np.nextafter(probability.max(), np.inf))
     order = np.argsort(human)
     below = np.append(0, np.cumsum(weight[order]))
-    accused = 1 - below[np.searchsorted(human[order], candidates, side="left")] / below[-1]
-    return float(candidates[np.flatnonzero(accused <= fpr + 1e-12)[0]])
+    rate = 1 - below[np.searchsorted(human[order], candidates, side="left")] / below[-1]
+    return float(candidates[np.flatnonzero(rate <= fpr + 1e-12)[0]])
 
 
 def _checked(label: ArrayLike, probability: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -340,17 +331,9 @@ def _weights(weight: ArrayLike | None, label: NDArray) -> NDArray[np.float64]:
     return np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
 
 
-def _uncertain(entry: dict[str, float | None], groups: int) -> dict[str, float | None]:
-    """Widen an interval that shrank to 0 or to 1."""
-    if entry["low"] != entry["high"] or entry["low"] not in (0.0, 1.0):
-        return entry
-    bound = exact_bound(groups)
-    return entry | ({"low": bound} if entry["low"] == 1.0 else {"high": 1 - bound})
-
-
 def _average(values: NDArray[np.float64], weight: ArrayLike | None) -> float | None:
     weight = _weights(weight, values)
-    return as_entry(_ratio(np.sum(weight * values), weight.sum()))["value"]
+    return Estimate.of(_ratio(np.sum(weight * values), weight.sum())).value
 
 
 def _ratio(part: float, whole: float) -> float:

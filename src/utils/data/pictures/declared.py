@@ -7,7 +7,6 @@ picture was taken only the presence is read.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import re
@@ -16,6 +15,8 @@ from typing import Any
 
 from PIL import ExifTags
 from PIL.ImageFile import ImageFile
+
+from src.utils.data.pictures.decode import load_pixels
 
 MAX_NOTE = 200
 MAX_PARAMETERS = 1500
@@ -47,7 +48,7 @@ def read_declared(data: bytes, header: ImageFile) -> dict[str, Any]:
     Args:
         data: The whole file.
         header: The same file from `decode.open_header`, once its number of pixels was found acceptable: text
-            that follows a PNG's pixels is only reached by decoding them.
+            that follows a PNG's pixels is only reached by decoding them. It can be decoded afterwards.
 
     Returns:
         Values for JSON, None where the file says nothing: `format`, `width`, `height` (as stored), `bytes`,
@@ -55,10 +56,14 @@ def read_declared(data: bytes, header: ImageFile) -> dict[str, Any]:
         `generator_parameters` (what an image generator noted), `digital_source` (an IPTC term), `credentials`
         (see `read_credentials`) and `says_ai`, whether any of these declares a generator's work. Texts are
         cut to a readable length and hold no control characters.
+
+    Raises:
+        ImageError: A PNG's pixels are cut short or damaged.
     """
+    texts = _read_texts(header)
     exif = _read_exif(header)
     xmp = _read_xmp(header)
-    generator, parameters = _find_generator(_read_texts(header), exif)
+    generator, parameters = _find_generator(texts, exif)
     credentials = read_credentials(data, header.format)
     digital_source = xmp["digital_source"] or (credentials or {}).get("digital_source")
     return {
@@ -170,8 +175,7 @@ def _read_texts(header: ImageFile) -> dict[str, str]:
     """A PNG's text entries by name, in lower case."""
     if header.format != "PNG":
         return {}
-    with contextlib.suppress(Exception):  # a damaged end: what stood before the pixels remains
-        header.load()
+    load_pixels(header)  # before Pillow looks for EXIF there, which passes over damage
     return {str(key).lower(): str(value) for key, value in header.info.items() if isinstance(value, str)}
 
 

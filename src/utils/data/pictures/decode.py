@@ -14,25 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageChops,
-    ImageCms,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin
 
+from src.utils.data.pictures.formats import FORMATS, OTHER_KINDS, list_formats
 from src.utils.settings import IMAGE_SIZE, UserError
-
-DECODER_VERSION = 1
-"""Raised whenever some picture would come out with other pixels, so that what was cached is read again."""
 
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded, width times height, unless the caller asks for another limit."""
@@ -42,38 +27,10 @@ BYTES_PER_PIXEL = 8
 
 SNIFF_BYTES = 1024
 
-_OPENERS: dict[bytes, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    rb"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    rb"\xff\xd8\xff": JpegImagePlugin.jpeg_factory,
-    rb"RIFF.{4}WEBP": WebPImagePlugin.WebPImageFile,
-    rb"GIF8[79]a": GifImagePlugin.GifImageFile,
-    rb"BM.{12}": BmpImagePlugin.BmpImageFile,
-    rb"II[*+]\x00|MM\x00[*+]": TiffImagePlugin.TiffImageFile,
-    rb".{4}ftyp(avi[fs]|.{0,60}avi[fs])": AvifImagePlugin.AvifImageFile,
-}
-"""How a file of each accepted format begins (regular expression), and Pillow's reader of its header."""
-
-_OTHER_KINDS = {
-    rb".{4}ftyp(hei|hev|mif1|msf1)": "a HEIC picture, which is not supported",
-    rb"\x00\x00\x00\x0cjP|\xff\x4f\xff\x51": "a JPEG 2000 picture, which is not supported",
-    rb"\xff\x0a|\x00\x00\x00\x0cJXL ": "a JPEG XL picture, which is not supported",
-    rb"8BPS": "a Photoshop document, which is not supported",
-    rb"\x00\x00[\x01\x02]\x00": "an icon, which is not supported",
-    rb"(\xef\xbb\xbf)?\s*(<(\?xml|!--|!doctype svg).*)?<svg": "an SVG drawing, not a picture of pixels",
-    rb"(\xef\xbb\xbf)?\s*(<!--.*)?<(!doctype html|html|head|body)": "an HTML page, not a picture",
-    rb"(\xef\xbb\xbf)?\s*<\?xml": "an XML document, not a picture",
-    rb"%PDF-": "a PDF document, not a picture",
-    rb"PK\x03\x04": "a ZIP archive, not a picture",
-    rb"\x1f\x8b": "a gzip archive, not a picture",
-    rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI ": "a video, not a picture",
-    rb"[\t\n\r\x20-\x7e\x80-\xff]+\Z": "plain text, not a picture",
-}
-"""What else people send, told apart so that the message names it."""
-
 _ADVICE = {
     "missing": "check the path",
     "empty": "download or copy it again",
-    "not_image": "give a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture",
+    "not_image": f"give a {list_formats('or')} picture",
     "unsupported": "save it as PNG or JPEG first",
     "too_large": "make it smaller first",
     "truncated": "download or copy it again",
@@ -201,12 +158,33 @@ def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str 
     """Decode a picture whose header was read: the second half of `open_image`.
 
     Args:
-        header: From `open_header`; it is used up.
+        header: From `open_header`; it is used up, its metadata too.
         max_pixels: Largest accepted width times height.
         name: What error messages call the picture.
 
     Returns:
         An upright RGB picture without metadata.
+
+    Raises:
+        ImageError: The picture is too large, cut short or damaged.
+    """
+    load_pixels(header, max_pixels, name)
+    try:
+        orientation = _orientation(header)  # after loading: Pillow itself turns TIFF, PNG may keep EXIF last
+        return _turn_upright(_to_rgb(header), orientation)
+    except Exception as error:
+        raise _damaged(error, name) from error
+
+
+def load_pixels(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str = "image") -> None:
+    """Decode the pixels as they are stored, and read what follows them in the file: a PNG's texts.
+
+    `decode` does this by itself; call it before to reach that metadata.
+
+    Args:
+        header: From `open_header`; it keeps the pixels, and `decode` does not decode them again.
+        max_pixels: Largest accepted width times height.
+        name: What error messages call the picture.
 
     Raises:
         ImageError: The picture is too large, cut short or damaged.
@@ -220,8 +198,6 @@ def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str 
         raise ImageError("too_large", name, problem)
     try:
         header.load()
-        orientation = _orientation(header)  # after loading: Pillow itself turns TIFF, PNG may keep EXIF last
-        return _turn_upright(_to_rgb(header), orientation)
     except Exception as error:
         raise _damaged(error, name) from error
 
@@ -262,10 +238,10 @@ def _find_opener(start: bytes, name: str) -> Callable[[io.BytesIO], ImageFile.Im
     """The reader for a file that starts so, or an error that says what the file is instead."""
     if not start:
         raise ImageError("empty", name, "is empty (0 bytes)")
-    for pattern, reader in _OPENERS.items():
-        if re.match(pattern, start, re.DOTALL):
-            return reader
-    for pattern, kind in _OTHER_KINDS.items():
+    for known in FORMATS:
+        if re.match(known.start, start, re.DOTALL):
+            return known.open
+    for pattern, kind in OTHER_KINDS.items():
         if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
             code = "unsupported" if kind.endswith("supported") else "not_image"
             raise ImageError(code, name, f"is {kind}")

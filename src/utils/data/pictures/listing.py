@@ -6,10 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-)
-"""Endings, in lower case, of the files that count as pictures; what is inside is the decoder's business."""
+from src.utils.data.pictures.formats import IMAGE_SUFFIXES
 
 
 def is_image_name(name: str) -> bool:

@@ -22,8 +22,9 @@ import pandas as pd
 import PIL
 from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, ImageError, read_file, read_pixels
+from src.utils.data.pictures.decode import ImageError, read_file, read_pixels
 from src.utils.files import hash_bytes
 from src.utils.settings import IMAGE_SIZE, UserError
 
@@ -88,7 +89,7 @@ def open_pixel_cache(
     Args:
         manifest: One row per readable picture, with `file_name` and `content`.
         raw_dir: What `file_name` is relative to.
-        folder: Where caches lie; made if needed. Caches of this size by another decoder are deleted from it.
+        folder: Where caches lie; made if needed. Caches of this size by other code are deleted from it.
         size: Side of the pictures, in pixels.
         workers: Decoding threads; one per processor by default.
         progress: Whether to show a progress bar while decoding.
@@ -100,7 +101,7 @@ def open_pixel_cache(
         UserError: A picture vanished, changed or cannot be read, or the disk is too small.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"pixels-{size}-decoder{DECODER_VERSION}-pillow{PIL.__version__}"
+    stem = f"pixels-{size}-{code_digest(__name__)}-pillow{PIL.__version__}"
     _remove_other_decoders(folder, size, stem)
     pixels_path, index_path = folder / f"{stem}.u8", folder / f"{stem}.txt"
     row_bytes = size * size * 3

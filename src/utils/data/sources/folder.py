@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from src.utils.data.pictures.listing import walk_files
 from src.utils.data.sources.labelled_folder import read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
-from src.utils.files import hash_bytes, read_json, write_json
+from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
 from src.utils.settings import Settings, UserError
 
 MEMORY_NAME = "source.json"
@@ -159,27 +158,8 @@ def _place_all(data_dir: Path, raw_dir: Path, sources: dict[str, str], progress:
     """Make the folder hold exactly `sources` (name in Kaggle's layout → path in the user's folder)."""
     pictures = raw_dir / "train_data"
     pictures.mkdir(parents=True, exist_ok=True)
-    for name in list(walk_files(pictures)):
-        if f"train_data/{name}" not in sources:
-            (pictures / name).unlink()
-    temporary = raw_dir / ".copying"
+    for path in pictures.iterdir():  # hidden ones too, which a killed copy may have left
+        if f"train_data/{path.name}" not in sources and not path.is_dir():
+            path.unlink()
     for name, path in tqdm(sources.items(), desc="Linking pictures", unit="picture", disable=not progress):
-        _place(data_dir / path, raw_dir / name, temporary)
-    temporary.unlink(missing_ok=True)  # a killed copy may have left it
-
-
-def _place(source: Path, target: Path, temporary: Path) -> None:
-    """Link, or where that cannot be, copy; a target that is the source already is left alone."""
-    if target.is_file() and _is_same(source.stat(), target.stat()):
-        return
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source.resolve(), target)  # of the picture itself, not of a symbolic link to it
-    except OSError:
-        shutil.copy2(source, temporary)
-        temporary.replace(target)
-
-
-def _is_same(first: os.stat_result, second: os.stat_result) -> bool:
-    same_copy = (first.st_size, first.st_mtime_ns) == (second.st_size, second.st_mtime_ns)
-    return os.path.samestat(first, second) or same_copy
+        link_or_copy(data_dir / path, raw_dir / name)

@@ -23,12 +23,12 @@ import requests
 from src.utils.data.pictures.listing import walk_files
 from src.utils.data.sources.archive import DAMAGE, extract, safe_members
 from src.utils.data.sources.train_table import TABLE_NAME, read_train_table, require_files
+from src.utils.datasets import DATASETS
 from src.utils.settings import Settings, UserError
 
-DATASET = "alessandrasala79/ai-vs-human-generated-dataset"
-DATASET_URL = f"https://www.kaggle.com/datasets/{DATASET}"
+DATASET_URL = DATASETS["kaggle"].origin
+DATASET = DATASET_URL.partition("/datasets/")[2]
 TOKEN_URL = "https://www.kaggle.com/settings"
-EXPECTED_ROWS = 79_950
 NEEDED_BYTES = 40 * 10**9
 """Disk for the archive, the pictures and the pixel cache; the split's hard links take none."""
 
@@ -244,7 +244,7 @@ def _unpack(archive: Path, raw_dir: Path, progress: bool) -> None:
     missing, extra = require_files(raw_dir, table)
     if progress:
         print(
-            f"{len(table):,} rows arrived ({EXPECTED_ROWS:,} when this was written); "
+            f"{len(table):,} rows arrived ({DATASETS['kaggle'].expected_rows:,} when this was written); "
             f"pictures missing: {len(missing):,}; other files: {len(extra):,}.",
             flush=True,
         )

@@ -6,12 +6,14 @@ import csv
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import is_image_name, walk_files
 from src.utils.data.sources.train_table import (
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
     TABLE_NAME,
     check_row,
+    clean_value,
     place,
     read_csv_rows,
 )
@@ -48,10 +50,8 @@ def read_labelled_folder(folder: Path) -> tuple[list[dict[str, str]], list[str]]
     pictures = [name for name in files if is_image_name(name)]
     table = _find_table(folder, files)
     if not pictures and not table:
-        raise UserError(
-            f"{folder} has no pictures (PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF): check DATA_DIR."
-        )
-    rows = _rows_of_table(table) if table else _rows_of_class_folders(folder, pictures)
+        raise UserError(f"{folder} has no pictures ({list_formats('or')}): check DATA_DIR.")
+    rows = _rows_of_table(table, set(files)) if table else _rows_of_class_folders(folder, pictures)
     for label, name in enumerate(CLASS_NAMES):
         if not any(row["label"] == str(label) for row in rows):
             raise UserError(
@@ -86,16 +86,16 @@ def _has_columns(path: Path) -> bool:
     return {name.strip() for name in header}.issuperset(REQUIRED_COLUMNS)
 
 
-def _rows_of_table(path: Path) -> list[dict[str, str]]:
+def _rows_of_table(path: Path, files: set[str]) -> list[dict[str, str]]:
     rows, missing, seen = [], [], {}
-    for number, row in enumerate(read_csv_rows(path)):
-        name, label = _existing_name(path.parent, row["file_name"]), class_of(row["label"])
+    for number, row in enumerate(read_csv_rows(path, exact=("file_name",))):
+        name, label = _existing_name(path.parent, files, row["file_name"]), class_of(row["label"])
         if label is None:
             raise UserError(
                 f"{place(path, number)}: label '{row['label']}' of {name} is not known: "
                 "use 0 or 1, human or ai, real or fake."
             )
-        check_row(path, number, {**row, "file_name": name, "label": str(label)}, seen)
+        check_row(path, number, {**row, "file_name": name, "label": str(label)}, seen, files)
         if not (path.parent / name).is_file():
             missing.append(f"{place(path, number)}: {name}")
         known = {column: row.get(column, "") for column in OPTIONAL_COLUMNS}
@@ -108,9 +108,15 @@ def _rows_of_table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _existing_name(folder: Path, name: str) -> str:
-    """A table made on Windows may have backslashes; keep them only if a file is really called so."""
-    return name.replace("\\", "/") if "\0" in name or not (folder / name).exists() else name
+def _existing_name(folder: Path, files: set[str], written: str) -> str:
+    """The file that a table means: the one really called so, else the name without what editors add.
+
+    A table made on Windows may have backslashes; they stay only if a file is really called so.
+    """
+    if written in files:
+        return written
+    name = clean_value(written)
+    return name if name in files or (folder / name).exists() else name.replace("\\", "/")
 
 
 def _rows_of_class_folders(folder: Path, pictures: list[str]) -> list[dict[str, str]]:

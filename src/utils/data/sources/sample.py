@@ -22,15 +22,16 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, open_image
+from src.utils.data.pictures.decode import open_image
 from src.utils.data.sources.package_files import read_pins, take_files
 from src.utils.data.sources.train_table import read_train_table, write_train_table
+from src.utils.datasets import DATASETS
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
 
-SOURCES_FILE = "data/sample_sources.csv"
-REQUIREMENTS_FILE = "requirements-sample.txt"
+SOURCES_FILE, REQUIREMENTS_FILE = DATASETS["sample"].inputs
 PACKAGES_FOLDER = "data/interim/sample-packages"
 
 INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")
@@ -42,7 +43,7 @@ DISK_SPACE = 500_000_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a file becomes pictures; a change of any value makes the sample anew.
+    """How a file becomes pictures; a change of any value, or of the code, makes the sample anew.
 
     Attributes:
         pictures_per_group: Pictures made of each group, shared out over its files.
@@ -50,8 +51,6 @@ class Recipe:
         size: Side of the finished square, in pixels.
         webp_quality: Of the compression every thumbnail gets: the coarsest the generated stills had had.
         jpeg_quality: Of the finished file.
-        version: Raised when the code below changes what comes out.
-        decoder: Version of the decoder the pixels come from.
     """
 
     pictures_per_group: int = 3
@@ -59,8 +58,6 @@ class Recipe:
     size: int = 288
     webp_quality: int = 65
     jpeg_quality: int = 90
-    version: int = 2
-    decoder: int = DECODER_VERSION
 
 
 RECIPE = Recipe()
@@ -83,6 +80,7 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
     """
     sources = read_sources(settings.root / SOURCES_FILE)
     fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(sources.to_csv().encode())}
+    fingerprint["code"] = code_digest(__name__)
     if _is_complete(settings.raw_dir, fingerprint):
         return
     with _downloads(settings) as downloads, _new_folder(settings.raw_dir) as folder:

@@ -7,6 +7,8 @@ An unnamed index column, `file_name` (such as `train_data/<name>.jpg`, relative 
 from __future__ import annotations
 
 import csv
+import unicodedata
+from collections.abc import Container
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -26,14 +28,15 @@ TOLERATED_MISSING = 0.01
 """Share of the named files that may be missing before the data counts as incomplete."""
 
 
-def read_csv_rows(path: Path) -> list[dict[str, str]]:
+def read_csv_rows(path: Path, exact: Container[str] = ()) -> list[dict[str, str]]:
     """Read a CSV file as one dict of strings a row, with the columns every table of pictures needs.
 
     Args:
         path: A CSV file in UTF-8 (with or without a byte-order mark) that has `file_name` and `label`.
+        exact: Columns whose values stay as they are.
 
     Returns:
-        The rows in the file's order, values without outer spaces and line breaks.
+        The rows in the file's order; `clean_value` of every value else.
 
     Raises:
         UserError: No such file, not a readable CSV, a needed column missing or double, a row longer than the
@@ -45,7 +48,7 @@ def read_csv_rows(path: Path) -> list[dict[str, str]]:
             header = [name.strip() for name in reader.fieldnames or []]
             _check_header(path, header)
             reader.fieldnames = header
-            rows = [_strip_row(path, number, row) for number, row in enumerate(reader)]
+            rows = [_clean_row(path, number, row, exact) for number, row in enumerate(reader)]
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: it must name the pictures and their labels.") from None
     except OSError as error:
@@ -98,15 +101,19 @@ def place(path: Path, number: int) -> str:
     return f"{path}, row {number} (line {number + 2})"
 
 
-def check_row(path: Path, number: int, row: dict[str, str], seen: dict[str, int]) -> None:
+def check_row(
+    path: Path, number: int, row: dict[str, str], seen: dict[str, int], files: Container[str] = ()
+) -> None:
     """Check one row of a table of pictures; `seen` (name → row) grows by it.
+
+    Names in `files`, which are known to lie in the table's folder, may hold any character.
 
     Raises:
         UserError: The name leaves the table's folder or came before, the label is not 0 or 1, or the split
             is something else than `unseen`.
     """
     where, name = place(path, number), row["file_name"]
-    if not is_plain_relative(name):
+    if name not in files and not is_plain_relative(name):
         raise UserError(f"{where}: file_name '{name}' must be a path relative to {path.parent}.")
     if row["label"] not in ("0", "1"):
         raise UserError(f"{where}: label '{row['label']}' of {name} must be 0 (human) or 1 (AI).")
@@ -163,12 +170,18 @@ def _check_header(path: Path, header: list[str]) -> None:
             raise UserError(f"{path} has the column '{name}' more than once: remove one of them.")
 
 
-def _strip_row(path: Path, number: int, row: dict[str, str]) -> dict[str, str]:
+def clean_value(value: str) -> str:
+    """A value on one line, without outer spaces: line breaks and other control characters become spaces."""
+    line = " ".join(value.splitlines())
+    return "".join(" " if unicodedata.category(one) == "Cc" else one for one in line).strip()
+
+
+def _clean_row(path: Path, number: int, row: dict[str, str], exact: Container[str]) -> dict[str, str]:
     if _SURPLUS in row:
         raise UserError(
             f"{place(path, number)} has more values than the header has columns: quote its commas."
         )
-    return {name: " ".join(value.splitlines()).strip() for name, value in row.items()}
+    return {name: value if name in exact else clean_value(value) for name, value in row.items()}
 
 
 def _is_companion(name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
@@ -15,6 +16,16 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+def link_to(address: str, name: str) -> str:
+    """Link of a file below a served folder.
+
+    Args:
+        address: What `serve_pictures` yields.
+        name: The file's path below the folder, with forward slashes, whatever characters are in it.
+    """
+    return f"{address}/{quote(name)}"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ Reading a bundle's facts needs neither TensorFlow nor pandas: the web app does i
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import warnings
@@ -15,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src.utils.data.pictures.decode import DECODER_VERSION
-from src.utils.files import read_json, write_json, write_text
+from src.utils.code import module_digest
+from src.utils.files import read_json, sha256_file, write_json, write_text
 from src.utils.models.bundle.calibration import Calibration, read_calibration
 from src.utils.settings import CLASS_NAMES, Settings, UserError
 
@@ -271,6 +270,9 @@ def default_bundle_dir(settings: Settings) -> Path:
     return settings.models_dir / choose_default(settings.models_dir)
 
 
+_DECODER = "src.utils.data.pictures.decode"
+
+
 def library_versions() -> dict[str, Any]:
     """Versions of what a model's numbers depend on; null where a library is not installed."""
 
@@ -280,7 +282,7 @@ def library_versions() -> dict[str, Any]:
         except PackageNotFoundError:
             return None
 
-    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": DECODER_VERSION}
+    return {name: installed(name) for name in _MEASURED_WITH} | {"decoder": module_digest(_DECODER)}
 
 
 def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:
@@ -305,7 +307,7 @@ def _validation_loss(bundle: Bundle) -> float:
 def _is_same(new: Path, folder: Path) -> bool:
     """Whether a folder holds every file of `new` already, byte for byte."""
     return all(
-        (folder / path.name).is_file() and _sha256(folder / path.name) == _sha256(path)
+        (folder / path.name).is_file() and sha256_file(folder / path.name) == sha256_file(path)
         for path in new.iterdir()
     )
 
@@ -330,9 +332,9 @@ def _write_network(model: Any, folder: Path) -> dict[str, Any]:
     needed = saved if served_file == model_file else [served_file]
     return {
         "model_file": model_file,
-        "model_sha256": _sha256(folder / model_file),
+        "model_sha256": sha256_file(folder / model_file),
         "served_file": served_file,
-        "served_files": {name: _sha256(folder / name) for name in needed},
+        "served_files": {name: sha256_file(folder / name) for name in needed},
     }
 
 
@@ -363,14 +365,9 @@ def _check_file(path: Path, sha256: str) -> Path:
     """The path, if the file is there and has that checksum."""
     if not path.is_file():
         raise UserError(f"{path} is missing: put it back, or train again with `make reproduce`.")
-    if _sha256(path) != sha256:
+    if sha256_file(path) != sha256:
         raise UserError(
             f"{path} is not the file bundle.json describes: put that back, or train again with "
             "`make reproduce`."
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

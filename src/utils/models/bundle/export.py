@@ -17,9 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from src.utils.environment import quiet_start
 from src.utils.files import atomic_path
 from src.utils.models.bundle.onnx_session import onnx_runtime
-from src.utils.quiet import quiet_start
 from src.utils.settings import UserError
 
 TOLERANCE = 0.001

@@ -7,15 +7,16 @@ predictor is loaded, and is nothing but a function from pixels to the network's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import read_pixels
+from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import UNCALIBRATED, Bundle, load_bundle, load_model
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
@@ -33,7 +34,8 @@ UNCERTAIN = "Uncertain"
 Runtime = Callable[[np.ndarray], np.ndarray]
 """uint8 [n, size, size, 3] → logits [n, 2]."""
 
-Source = str | Path | bytes
+Source = str | Path | bytes | Image.Image
+"""A picture's file, its bytes, or the RGB picture that `open_image` makes of them."""
 
 
 def trace_model(model: keras.Model) -> Runtime:
@@ -71,8 +73,8 @@ RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
 }
 """How to load a network, by the ending of its file; Keras is for networks that cannot be exported."""
 
-READERS: dict[str, Callable[[Source, int], np.ndarray]] = {"squash": read_pixels}
-"""How a file becomes the network's pixels, uint8 [size, size, 3], by the bundle's `resize`."""
+READERS: dict[str, Callable[[Image.Image, int], np.ndarray]] = {"squash": squash}
+"""How an RGB picture becomes the network's pixels, uint8 [size, size, 3], by the bundle's `resize`."""
 
 
 def probability_of_ai(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -120,13 +122,38 @@ class Predictor:
                 )
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
+    def uncalibrated(self) -> Predictor:
+        """The same model as it was trained: temperature 1, threshold 0.5, no band."""
+        return replace(self, bundle=replace(self.bundle, calibration=None))
+
     def read(self, source: Source) -> np.ndarray:
-        """Read a picture (path or bytes) as the network gets it: uint8 [size, size, 3].
+        """Read a picture as the network gets it.
+
+        Args:
+            source: A file, its bytes, or the picture already decoded, which is not changed.
+
+        Returns:
+            uint8 [size, size, 3], 0–255.
 
         Raises:
             ImageError: The picture cannot be read.
         """
-        return READERS[self.bundle.resize](source, self.bundle.input_size)
+        image = source if isinstance(source, Image.Image) else open_image(source)
+        return READERS[self.bundle.resize](image, self.bundle.input_size)
+
+    def read_all(self, raw_dir: Path, file_names: Iterable[str]) -> np.ndarray:
+        """Read a few pictures: uint8 [n, size, size, 3].
+
+        Args:
+            raw_dir: What the names are relative to.
+            file_names: As in the manifest; may be none.
+
+        Raises:
+            ImageError: A picture cannot be read.
+        """
+        size = self.bundle.input_size
+        pixels = [self.read(raw_dir / name) for name in file_names]
+        return np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
 
     def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
         """Probability that each picture is AI-generated.

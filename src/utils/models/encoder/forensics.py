@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.signal import convolve2d
 
-FORENSICS_VERSION = 1
-"""Raised whenever the same pixels would give other numbers."""
-
 SIDE = 256
 """Side, in pixels, of the middle that is looked at, at the picture's own resolution."""
 

@@ -1,4 +1,4 @@
-"""Image encoders from KerasHub's presets, brought into the one form that `encoder_runtime` reads.
+"""Image encoders from KerasHub's presets, brought into the one form that `runtime` reads.
 
 Three families, each with what its authors published: CLIP (Radford and others 2021, arXiv 2103.00020), SigLIP
 (Zhai and others 2023, arXiv 2303.15343; the second version: Tschannen and others 2025, arXiv 2502.14786) and
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from src.utils.code import code_digest
 from src.utils.files import atomic_path, hash_bytes, hash_file, read_json
 from src.utils.models.encoder.runtime import (
     CLASS_LAYERS,
@@ -56,7 +57,6 @@ DINOV2_SIZE = 224
 
 GPU_BATCH = 32
 
-_MADE_BY = 1  # raised whenever `export_preset` would make another file of the same preset
 _PATIENCE = (5.0, 30.0)  # seconds to connect, and to wait for the next bytes
 _LARGEST = 2_000_000_000  # bytes of weights: an ONNX file is one Protocol Buffers message, at most 2 GiB
 _FILTERS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos3": "lanczos"}
@@ -134,7 +134,7 @@ def export_preset(preset: str, folder: Path) -> Path:
         Unreachable: It is not here, and Kaggle does not answer.
         UserError: There is no such preset, or it cannot be had or used.
     """
-    version = f"{importlib.metadata.version('keras-hub')}.{_MADE_BY}"
+    version = f"{importlib.metadata.version('keras-hub')}.{code_digest(__name__)}"
     path = folder / f"{_key(preset)}-{version}.onnx"
     if not path.is_file():
         graph, layout = build_graph(preset)

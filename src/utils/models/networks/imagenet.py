@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,10 +19,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import DECODER_VERSION, open_image
-from src.utils.models.networks.efficientnet_lite0 import WEIGHTS_FILE, load_efficientnet_lite0, scale_input
-from src.utils.models.training.precision import training_policy
+from src.utils.data.pictures.decode import open_image
+from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0, scale_input
+from src.utils.models.networks.weights import downloading, first_or_other, lite0_weights
+from src.utils.models.training.precision import choose_precision
 from src.utils.settings import Settings, UserError
 
 LABELLERS = ("vgg19", "efficientnet_lite0")
@@ -39,8 +39,6 @@ SHORT_SIDE = 256
 
 BATCH = 32
 
-_PIXELS_VERSION = 1  # raised whenever `label_pixels` would give other numbers
-_STALL_SECONDS = 15.0
 _CLASSES_FILE = Path(__file__).with_name("imagenet_classes.txt")
 _VGG19_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels.h5"
 
@@ -82,8 +80,13 @@ class Labeller:
 
     @property
     def key(self) -> str:
-        """Changes with everything that a label depends on besides the picture: a name for stored labels."""
-        return f"{self.name}-{self.precision}-{_PIXELS_VERSION}.{DECODER_VERSION}"
+        """A name for stored labels: which network, and the numbers it computes with."""
+        return f"{self.name}-{self.precision}"
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that labels depend on."""
+        return code_digest(__name__)
 
     def predict(self, pixels: np.ndarray) -> list[list[Label]]:
         """Name what is in some pictures.
@@ -158,24 +161,25 @@ def load_labeller(settings: Settings, name: str = "auto") -> Labeller:
         UserError: The name is not known, or no weights can be had.
     """
     if name == "vgg19":
-        return load_vgg19()
+        return load_vgg19(precision=settings.precision)
     if name == "efficientnet_lite0":
         return _load_lite0(settings)
     if name != "auto":
         raise UserError(f"There is no labeller {name}: use auto, {' or '.join(LABELLERS)}.")
-    if settings.smoke and not _vgg19_is_here():
-        return _load_lite0(settings, "A smoke run does not download VGG19.")
-    try:
-        return load_vgg19()
-    except UserError as error:
-        return _load_lite0(settings, str(error))
+    smoke = settings.smoke and not _vgg19_is_here()
+    return first_or_other(
+        lambda: load_vgg19(precision=settings.precision),
+        lambda why: _load_lite0(settings, why),
+        "A smoke run does not download VGG19." if smoke else "",
+    )
 
 
-def load_vgg19(weights: str | None = "imagenet") -> Labeller:
+def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Labeller:
     """Load VGG19, computing in bfloat16 where this machine is fast at that.
 
     Args:
         weights: `imagenet`, downloaded by Keras on first use; None gives random ones, to measure speed.
+        precision: `Settings.precision`.
 
     Raises:
         UserError: The weights are not here and cannot be downloaded.
@@ -183,22 +187,18 @@ def load_vgg19(weights: str | None = "imagenet") -> Labeller:
     import keras
     from keras.applications import vgg19
 
-    precision = "bfloat16" if training_policy() == "mixed_bfloat16" else "float32"
-    with _dtype_policy(precision), _impatient_sockets():
-        try:
-            model = vgg19.VGG19(weights=weights, classifier_activation=None)
-        except Exception as error:  # Keras raises a bare Exception when a download fails
-            raise UserError(f"VGG19's weights could not be downloaded ({_short(error)}).") from error
+    policy = choose_precision(precision).policy
+    computes_in = "bfloat16" if policy == "mixed_bfloat16" else "float32"
+    with _dtype_policy(computes_in), downloading("VGG19"):
+        model = vgg19.VGG19(weights=weights, classifier_activation=None)
     # Confidences need more digits than bfloat16 has.
     model.layers[-1].dtype_policy = keras.DTypePolicy("float32")
     source = "Keras's ImageNet weights" if weights else "random weights"
-    return Labeller("vgg19", "VGG19", source, precision, _traced(model, vgg19.preprocess_input))
+    return Labeller("vgg19", "VGG19", source, computes_in, _traced(model, vgg19.preprocess_input))
 
 
 def _load_lite0(settings: Settings, note: str = "") -> Labeller:
-    from src.utils.data.sources.sample import sample_package_file
-
-    return load_lite0_labeller(sample_package_file(settings, WEIGHTS_FILE), note)
+    return load_lite0_labeller(lite0_weights(settings), note)
 
 
 def load_lite0_labeller(weights_file: Path, note: str = "") -> Labeller:
@@ -243,19 +243,3 @@ def _dtype_policy(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-@contextlib.contextmanager
-def _impatient_sockets() -> Iterator[None]:
-    """Let a download that nobody answers fail in seconds: Keras's own waits for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALL_SECONDS)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _short(error: Exception) -> str:
-    """The last part of Keras's message, without the address and the error's number."""
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error).rsplit(" -- ", 1)[-1]).rstrip(".")

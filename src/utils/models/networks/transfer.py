@@ -19,7 +19,8 @@ from keras import layers
 
 from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.models.networks.efficientnet_lite0 import INPUT_SIZE as LITE0_SIZE
-from src.utils.models.networks.efficientnet_lite0 import WEIGHTS_FILE, load_efficientnet_lite0
+from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0
+from src.utils.models.networks.weights import downloading, first_or_other, lite0_weights
 from src.utils.models.training.train import Recipe, TrainedModel, train_or_load
 from src.utils.settings import IMAGE_SIZE, Settings, UserError
 
@@ -70,12 +71,11 @@ def find_backbone(settings: Settings, backbone: str = "auto", weights: str | Non
         return _lite0(settings)
     if backbone != "auto":
         raise UserError(f"There is no backbone {backbone}: use auto, {' or '.join(BACKBONES)}.")
-    if settings.smoke:
-        return _lite0(settings, "A smoke run does not download Xception.")
-    try:
-        return find_backbone(settings, "xception", weights)
-    except UserError as error:
-        return _lite0(settings, str(error))
+    return first_or_other(
+        lambda: find_backbone(settings, "xception", weights),
+        lambda why: _lite0(settings, why),
+        "A smoke run does not download Xception." if settings.smoke else "",
+    )
 
 
 def build_transfer(
@@ -134,12 +134,9 @@ def train_transfer(
     Raises:
         UserError: A split lacks a class.
     """
-    code = ("src.utils.models.networks.transfer", "src.utils.models.networks.efficientnet_lite0")
     epochs = (1, 1) if settings.smoke else (HEAD_EPOCHS, TUNE_EPOCHS)
     build = functools.partial(build_transfer, backbone, seed=settings.seed)
-    train = functools.partial(
-        train_or_load, images=images, cache=cache, settings=settings, code=code, progress=progress
-    )
+    train = functools.partial(train_or_load, images=images, cache=cache, settings=settings, progress=progress)
     facts = {"backbone": backbone.name}
     frozen = train(
         f"parts/{backbone.name}_frozen",
@@ -165,10 +162,7 @@ def _freeze(base: keras.Model, free: tuple[str, ...]) -> None:
 
 
 def _lite0(settings: Settings, note: str = "") -> Backbone:
-    from src.utils.data.sources.sample import sample_package_file
-
-    file = sample_package_file(settings, WEIGHTS_FILE)
-    return lite0_backbone(file, note)
+    return lite0_backbone(lite0_weights(settings), note)
 
 
 def lite0_backbone(weights_file: Path, note: str = "") -> Backbone:
@@ -179,12 +173,7 @@ def lite0_backbone(weights_file: Path, note: str = "") -> Backbone:
 
 
 def _load_xception(weights: str | None) -> keras.Model:
-    from src.utils.models.networks.imagenet import _impatient_sockets
-
-    try:
-        with _impatient_sockets():
-            return keras.applications.Xception(
-                include_top=False, weights=weights, pooling="avg", input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)
-            )
-    except Exception as error:  # Keras raises a bare Exception when a download fails
-        raise UserError(f"Xception's weights cannot be had ({str(error).rsplit(' -- ', 1)[-1]}).") from error
+    with downloading("Xception"):
+        return keras.applications.Xception(
+            include_top=False, weights=weights, pooling="avg", input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)
+        )

@@ -10,7 +10,6 @@ boto3 is imported only when it is needed: half a second, and 22 MB that stay.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from src.utils.files import sha256_bytes, sha256_file
 from src.utils.models.bundle.bundle import FACTS_FILE, Bundle
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.settings import UserError
@@ -240,7 +240,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         raise UserError(f"{bundle.folder} needs a name of letters, digits, dots, dashes and underscores.")
     measured = [CALIBRATION_FILE] if bundle.calibration else []
     paths = [bundle.folder / name for name in (FACTS_FILE, *measured, *sorted(bundle.served_files))]
-    files = {path.name: {"sha256": hash_content(path), "bytes": path.stat().st_size} for path in paths}
+    files = {path.name: {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in paths}
     return {
         "schema": SCHEMA,
         "name": bundle.name,
@@ -303,12 +303,6 @@ def total_bytes(pointer: Mapping[str, Any]) -> int:
     return sum(entry["bytes"] for entry in pointer["files"].values())
 
 
-def hash_content(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _fingerprint(name: str, files: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [name, *sorted(f"{entry['sha256']} {file}" for file, entry in files.items())]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+    return sha256_bytes("\n".join(lines).encode())[:32]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from src.utils.files import write_json
+from src.utils.files import sha256_bytes, sha256_file, write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, load_bundle
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.models.store.bucket import (
@@ -31,7 +30,6 @@ from src.utils.models.store.bucket import (
     Unreachable,
     check_pointer,
     explaining,
-    hash_content,
     open_client,
     read_pointer,
     total_bytes,
@@ -97,7 +95,7 @@ def fetch_model(store: ModelStore) -> tuple[Path, str]:
     pin = Path(os.environ[PIN_VARIABLE]) if os.environ.get(PIN_VARIABLE) else None
     if pin and (pinned := _read_pin(pin, cache)):
         return pinned, ""
-    last = cache / f"last-{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
+    last = cache / f"last-{sha256_bytes(store.name.encode())[:16]}.json"
     try:
         client = open_client(store)
         pointer = _insist(lambda: read_pointer(client, store))
@@ -185,14 +183,12 @@ def _download_file(
     client: BaseClient, store: ModelStore, key: str, entry: Mapping[str, Any], path: Path
 ) -> None:
     """Write one object to a file, if it is what the pointer says."""
-    digest = hashlib.sha256()
     with explaining(store, key), path.open("wb") as file:
         answer = client.get_object(Bucket=store.bucket, Key=key)
         if answer.get("ContentLength") == entry["bytes"]:
             for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
-                digest.update(chunk)
                 file.write(chunk)
-    if digest.hexdigest() != entry["sha256"]:
+    if sha256_file(path) != entry["sha256"]:
         raise _Damaged(
             f"{store.describe(key)} is not what was published (size or checksum differ): delete it there and "
             "run `make publish-model` again."
@@ -222,7 +218,7 @@ def _place(cache: Path, pointer: Mapping[str, Any]) -> Path:
 
 def _is_whole(folder: Path, pointer: Mapping[str, Any]) -> bool:
     return all(
-        (folder / name).is_file() and hash_content(folder / name) == entry["sha256"]
+        (folder / name).is_file() and sha256_file(folder / name) == entry["sha256"]
         for name, entry in pointer["files"].items()
     )
 

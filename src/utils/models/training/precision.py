@@ -7,13 +7,9 @@ saved, evaluated and served is built again in float32 from them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.utils.settings import UserError
-
-POLICIES = ("float32", "mixed_bfloat16")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere
 
@@ -26,38 +22,24 @@ class Precision:
     reason: str
 
 
-def training_policy() -> str:
-    """Keras dtype policy for training on this machine: `mixed_bfloat16` or `float32`."""
-    return choose_precision().policy
-
-
-def choose_precision(
-    env: Mapping[str, str] | None = None, cpuinfo: Path = Path("/proc/cpuinfo")
-) -> Precision:
+def choose_precision(asked: str = "auto", cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
     """Choose the training precision for the hardware at hand.
 
     Args:
-        env: Environment variables, the process's own by default; PRECISION overrules the choice.
+        asked: `Settings.precision`, which overrules the choice unless it is `auto`.
         cpuinfo: Where Linux lists the processor's features; absent on macOS.
 
     Returns:
         The policy and the reason.
-
-    Raises:
-        UserError: PRECISION names neither policy.
     """
-    env = os.environ if env is None else env
-    asked = env.get("PRECISION", "")
-    if asked:
-        if asked not in POLICIES:
-            raise UserError(f"PRECISION={asked} is not known: use one of {', '.join(POLICIES)}.")
+    if asked != "auto":
         return Precision(asked, f"PRECISION={asked} was asked for")
     capabilities = _gpu_capabilities()
     if capabilities:
         if min(capabilities) >= _BFLOAT16_CAPABILITY:
             return Precision("mixed_bfloat16", "the GPU computes in bfloat16")
         return Precision("float32", "the GPU does not compute in bfloat16")
-    if env.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return Precision("float32", "oneDNN, which has the fast bfloat16 kernels, is switched off")
     flags = _cpu_flags(cpuinfo) & _BFLOAT16_FLAGS
     if flags:

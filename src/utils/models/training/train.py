@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,10 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
+from src.utils.code import code_digest
 from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.data.split import group_weights
-from src.utils.files import atomic_path, hash_bytes, hash_file
+from src.utils.files import atomic_path, hash_bytes
 from src.utils.models.bundle.bundle import (
     Bundle,
     library_versions,
@@ -31,15 +32,6 @@ from src.utils.models.bundle.predictor import cached_logits, probability_of_ai, 
 from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches, split_examples
 from src.utils.models.training.precision import choose_precision
 from src.utils.settings import Settings, UserError
-
-TRAINING_CODE = (
-    "src.utils.data.pictures.decode",
-    "src.utils.data.pictures.pixel_cache",
-    "src.utils.models.training.feeding",
-    "src.utils.models.training.precision",
-    "src.utils.models.training.train",
-)
-"""Modules whose change makes every trained model out of date."""
 
 WORTH_AN_ESTIMATE = 60
 """Batches from which on a training is timed before it starts."""
@@ -107,7 +99,6 @@ def train_or_load(
     cache: PixelCache,
     settings: Settings,
     recipe: Recipe | None = None,
-    code: Iterable[str] = ("src.utils.models.networks.deck_cnn",),
     facts: dict | None = None,
     progress: bool = True,
 ) -> TrainedModel:
@@ -124,7 +115,6 @@ def train_or_load(
         cache: The pixels.
         settings: Where to write, and for the default recipe, epochs and seed.
         recipe: How to train.
-        code: Modules the network is made by, besides `TRAINING_CODE`.
         facts: More entries for the bundle; changing them alone does not train again.
         progress: Whether to report.
 
@@ -136,10 +126,10 @@ def train_or_load(
     """
     recipe = recipe or Recipe(settings.epochs, settings.seed)
     train, validation = split_examples(images, "train"), split_examples(images, "validation")
-    precision = choose_precision()
+    precision = choose_precision(settings.precision)
     data = data_fingerprint(images)
     fingerprint = _fingerprint(
-        data, asdict(recipe), precision.policy, library_versions(), _architecture(build), _code(code)
+        data, asdict(recipe), precision.policy, library_versions(), _architecture(build), _code(build)
     )
     folder = settings.models_dir / name
     known = _same_training(folder, fingerprint)
@@ -157,7 +147,7 @@ def train_or_load(
     history = pd.DataFrame(run.history)
     origin = {
         "source": settings.source,
-        "demonstration": settings.source == "sample",
+        "demonstration": settings.dataset.demonstration,
         "seed": recipe.seed,
         "fingerprint": fingerprint,
         "data_fingerprint": data,
@@ -241,6 +231,10 @@ def build_and_compile(build: BuildModel, recipe: Recipe, policy: str) -> keras.M
 @dataclass(frozen=True)
 class ResumeFile:
     """Where a training's state waits between epochs: one file, so that its parts always belong together.
+
+    Keras's BackupAndRestore, ModelCheckpoint and CSVLogger write four files in turn: after a kill between two
+    of them an epoch runs twice (20 steps instead of 16 in four epochs, and another network). Nor do they keep
+    the training's fingerprint, or the lowest loss so far.
 
     Attributes:
         path: An .npz file.
@@ -330,9 +324,11 @@ def _architecture(build: BuildModel) -> str:
     return re.sub(r"_\d+\b", "", build(policy="float32").to_json())
 
 
-def _code(modules: Iterable[str]) -> list[str]:
-    """Content keys of modules."""
-    return [hash_file(Path(importlib.util.find_spec(name).origin)) for name in (*TRAINING_CODE, *modules)]
+def _code(build: BuildModel) -> str:
+    """Digest of the code that trains, and of what builds the network."""
+    while isinstance(build, functools.partial):
+        build = build.func
+    return code_digest(__name__, build.__module__)
 
 
 def _fingerprint(*parts: object) -> str:

@@ -111,22 +111,6 @@ def picture_wall(
     return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
 
 
-def pair_examples(
-    human: Sequence[Picture],
-    ai: Sequence[Picture],
-    title: str = "Each photograph has an AI-generated twin",
-    note: str = "",
-) -> Figure:
-    """Draw photographs with their twins below them.
-
-    Raises:
-        ValueError: Not as many of the one as of the other.
-    """
-    if len(human) != len(ai):
-        raise ValueError(f"{len(human)} human-made and {len(ai)} AI-generated pictures are not pairs")
-    return class_examples(human, ai, title=title, note=note)
-
-
 def mistakes(
     pictures: Sequence[Picture],
     label: ArrayLike,
@@ -135,10 +119,10 @@ def mistakes(
     shown: int = 5,
     note: str = "",
 ) -> Figure:
-    """Draw the most confident mistakes: accused photographs above, missed AI-generated pictures below.
+    """Draw the most confident mistakes: photographs called AI above, missed AI-generated pictures below.
 
     Args:
-        pictures: Wrongly answered pictures, [n].
+        pictures: Wrongly answered pictures in the order to show them, [n].
         label: Their true classes, [n].
         probability: Their probabilities of class 1, [n].
         totals: How many false positives and false negatives there are in all.
@@ -149,8 +133,7 @@ def mistakes(
     rows = []
     names = ("Human-made, but called AI", "AI-generated, but called human-made")
     for one, name in enumerate(names):
-        mine = np.flatnonzero(label == one)
-        mine = mine[np.argsort(-np.abs(probability[mine] - 0.5), kind="stable")][:shown]
+        mine = np.flatnonzero(label == one)[:shown]
         captions = [f"P(AI) = {100 * probability[row]:.0f} %" for row in mine]
         chosen = [pictures[row] for row in mine]
         rows.append(PictureRow(f"{name} ({totals[one]} in all)", chosen, captions, CLASS_COLOURS[one]))

@@ -17,7 +17,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from src.utils.names import SOURCE_NAMES
+from src.utils.datasets import DATASETS
 
 HUMAN = "#0072B2"
 AI = "#D55E00"
@@ -77,6 +77,7 @@ STYLE = {
     "ytick.color": INK,
     "legend.fontsize": TEXT_SIZE - 1,
     "legend.frameon": False,
+    "text.parse_math": False,  # a `$` in a name is a dollar
     "image.interpolation": "antialiased",
     "svg.fonttype": "path",
 }
@@ -131,7 +132,7 @@ def wrap(text: str, width: int) -> str:
 
 def data_note(source: str, split: str = "", pictures: int | None = None, groups: int | None = None) -> str:
     """Say what a figure rests on: "Demonstration sample, test split: 148 pictures in 37 groups."."""
-    where = SOURCE_NAMES.get(source, source)
+    where = DATASETS[source].title if source in DATASETS else source
     where = where[:1].upper() + where[1:] + (f", {split} split" if split else "")
     counts = "" if pictures is None else f": {pictures:,} pictures"
     counts += "" if groups is None or not counts else f" in {groups:,} groups"

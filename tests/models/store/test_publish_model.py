@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
-from src.utils import environment, publish_model
+from src.utils import environment
 from src.utils.environment import read_dotenv
 from src.utils.files import read_json, write_json
 from src.utils.models.bundle.bundle import load_bundle
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.store import publish_model
 from src.utils.models.store.bucket import ModelStore
 from src.utils.models.store.model_cache import fetch_model
 from tests.models.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, Trouble, make_bundle, use_store

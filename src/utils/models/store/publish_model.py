@@ -1,4 +1,4 @@
-"""Upload a model to S3, where servers fetch it: `python -m src.utils.publish_model [DIR]`.
+"""Upload a model to S3, where servers fetch it: `python -m src.utils.models.store.publish_model [DIR]`.
 
 The files come first, under a name that says what they contain, and the pointer to them last: a server that
 starts meanwhile gets the old model or the new one.
@@ -46,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0 if servers can fetch the model now, 2 if not.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m src.utils.publish_model", description="Upload a model to S3, where servers fetch it."
+        prog="python -m src.utils.models.store.publish_model",
+        description="Upload a model to S3, where servers fetch it.",
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, metavar="DIR", help="a folder below models/; by default the best one"

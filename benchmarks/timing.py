@@ -1,0 +1,79 @@
+"""Timing two ways of doing the same work, turn by turn."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work, done in two ways.
+
+    Attributes:
+        name: What is done.
+        pictures: How many pictures one run handles.
+        deck: Does it the deck's way.
+        ours: Does it our way.
+    """
+
+    name: str
+    pictures: int
+    deck: Callable[[], Any]
+    ours: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians over the repeats of one way.
+
+    Attributes:
+        seconds: Wall time of one run.
+        pictures_per_second: Its inverse for one picture.
+        busy_cores: Processor time per wall time.
+        runs: Wall time of every run, in seconds.
+    """
+
+    seconds: float
+    pictures_per_second: float
+    busy_cores: float
+    runs: list[float]
+
+
+def measure(task: Task, repeats: int) -> dict[str, Any]:
+    """Time both ways in turns, after a run of each that is not counted."""
+    ways = {"deck": task.deck, "ours": task.ours}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for repeat in range(repeats + 1):
+        for name, work in ways.items():
+            timing = time_once(work)
+            if repeat:
+                runs[name].append(timing)
+    timings = {name: summarise(task.pictures, pairs) for name, pairs in runs.items()}
+    return {
+        "name": task.name,
+        "pictures": task.pictures,
+        **{name: asdict(timing) for name, timing in timings.items()},
+        "times_faster": round(timings["deck"].seconds / timings["ours"].seconds, 2),
+    }
+
+
+def time_once(work: Callable[[], Any]) -> tuple[float, float]:
+    """Wall and processor seconds of one run."""
+    wall, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def summarise(pictures: int, runs: list[tuple[float, float]]) -> Timing:
+    """Medians of (wall, processor) pairs."""
+    seconds = statistics.median(wall for wall, _ in runs)
+    return Timing(
+        seconds=round(seconds, 5),
+        pictures_per_second=round(pictures / seconds, 1),
+        busy_cores=round(statistics.median(processor / wall for wall, processor in runs), 2),
+        runs=[round(wall, 5) for wall, _ in runs],
+    )

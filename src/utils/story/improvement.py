@@ -1,0 +1,92 @@
+"""What improving the model brought, in sentences (notebook 09)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from src.utils.names import as_it_is, interval_text
+
+PARTNER = "all blocks"
+"""The detector that those of another kind are averaged with."""
+
+OTHER_KINDS = ("grain", "EfficientNet-Lite0")
+"""Detectors that are no head on the encoder."""
+
+ONE_TASTE = (
+    "All generated pictures of the sample come from one collection with one taste. Leaving generators out "
+    "one by one does not leave that taste out: expect less on pictures from elsewhere."
+)
+
+Metrics = Mapping[str, Mapping[str, Any]]
+"""By model, its metrics, an `Estimate` each."""
+
+
+def improvement(
+    ablation: pd.DataFrame, kept: str, plain: str, test: Metrics, unseen: Metrics, sample: bool
+) -> list[str]:
+    """Say which detector was kept, what its parts bring, and what it reaches.
+
+    Args:
+        ablation: A row a detector: `candidate`, `mean`, `worst` (AUC, 0–1) and `worst_source`.
+        kept: The detector that was chosen.
+        plain: The plain probe it is compared with.
+        test: Metrics of `best` and `linear_probe` on the test split.
+        unseen: The same on unseen sources; empty where there are none.
+        sample: Whether the dataset is the sample.
+    """
+    return [
+        kept_sentence(ablation, kept, plain),
+        twins_sentence(ablation),
+        *(combination_sentence(ablation, PARTNER, kind) for kind in OTHER_KINDS),
+        _compared("Test", test),
+        _compared("Unseen sources", unseen)
+        if unseen
+        else "This dataset has no unseen sources to measure on.",
+        *([ONE_TASTE] if sample else []),
+    ]
+
+
+def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str) -> str:
+    """Say how the detector that was kept does on left-out sources, beside the plain probe."""
+    rows = ablation.set_index("candidate")
+    best, probe = rows.loc[kept], rows.loc[plain]
+    return (
+        f"Kept: `{kept}`. On sources left out of training its AUC is {best['mean']:.2f} on average and "
+        f"{best['worst']:.2f} on the worst, {as_it_is(best['worst_source'])}; the plain probe reaches "
+        f"{probe['mean']:.2f} and {probe['worst']:.2f}."
+    )
+
+
+def twins_sentence(ablation: pd.DataFrame) -> str:
+    """Say what resampled twins of the photographs change on the worst source."""
+    worst = ablation.set_index("candidate")["worst"]
+    return (
+        f"On the worst source the AUC is {worst['all blocks, clean']:.2f} without resampled twins of the "
+        f"photographs, {worst['resampled twins as AI']:.2f} with the twins counted as AI-generated and "
+        f"{worst['resampled twins as human']:.2f} with them counted as human-made."
+    )
+
+
+def combination_sentence(ablation: pd.DataFrame, partner: str, other: str) -> str:
+    """Say what a detector of another kind reaches alone, and what averaging it with a partner changes.
+
+    Args:
+        ablation: A row a detector, with both alone and averaged.
+        partner: The detector it was averaged with.
+        other: The detector of another kind.
+    """
+    rows = ablation.set_index("candidate")
+    before, after = (rows.loc[name, "worst"] for name in (partner, f"{partner} + {other}"))
+    return (
+        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out sources "
+        f"(chance is 0.50). Averaged with `{partner}`, the worst source goes from {before:.2f} "
+        f"to {after:.2f}."
+    )
+
+
+def _compared(where: str, metrics: Metrics) -> str:
+    best, probe = (interval_text(metrics[name]["auc"]) for name in ("best", "linear_probe"))
+    return f"{where}: the improved model's ROC-AUC is {best}; the plain probe's is {probe}."

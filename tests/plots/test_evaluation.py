@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.utils.estimate import Estimate
+from src.utils.plots.evaluation import confusion_plot, metric_forest, probability_plot, roc_plot
+from tests.plots.checks import lines, nothing_is_cut_off, title, words
+
+INTERVAL = Estimate(0.71, 0.62, 0.79)
+
+
+def test_the_confusion_matrix_shows_counts_and_shares():
+    figure = confusion_plot([[41, 34], [27, 1048]], "cnn_deck", "A note.")
+    left, right = figure.axes
+    assert words(left)[:4] == ["41", "34", "27", "1,048"]
+    assert words(left)[4:] == ["rightly cleared", "false positives", "missed", "found"]
+    assert words(right) == ["55 %", "45 %", "3 %", "97 %"]
+    assert [label.get_text() for label in left.get_xticklabels()] == ["Human-made", "AI-generated"]
+    assert "recognises 55 % of the human-made and 97 % of the AI-generated" in title(figure)
+    assert nothing_is_cut_off(figure)
+
+
+def test_a_confusion_matrix_without_a_class():
+    assert words(confusion_plot([[0, 0], [2, 2]]).axes[1]) == ["–", "–", "50 %", "50 %"]
+
+
+def test_the_roc_curve_has_its_band_and_its_area():
+    grid = np.linspace(0, 1, 5)
+    band = pd.DataFrame({"fpr": grid, "tpr": grid**0.5, "low": grid, "high": grid**0.25})
+    empty = band.iloc[:0]
+    figure = roc_plot({"cnn_deck": band, "best": empty}, {"cnn_deck": INTERVAL, "best": {}}, "A note.")
+    (axes,) = figure.axes
+    assert lines(axes)[0] == [[0, 0], *np.column_stack([grid, grid**0.5]).tolist()]
+    assert lines(axes)[1] == [[0, 0], [1, 1]]
+    edge = axes.collections[0].get_paths()[0].vertices
+    assert {(0.25, 0.25), (0.25, 0.25**0.25)} <= {tuple(point) for point in edge}
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["Deck's CNN (pixels 0–255)\n0.71 [0.62, 0.79]", "chance"]
+    assert nothing_is_cut_off(figure)
+    assert roc_plot({"best": empty}, {}).get_suptitle() == "No curve: both classes are needed"
+
+
+def test_the_forest_puts_models_beside_their_baselines():
+    table = pd.DataFrame(
+        {
+            "model": ["always_ai", "cnn_deck"],
+            "name": ["Always answers AI", "Deck's CNN"],
+            "value": [0.5, 0.63],
+            "low": [np.nan, 0.54],
+            "high": [np.nan, 0.7],
+        }
+    )
+    figure = metric_forest({"auc": table, "f1": table.assign(value=np.nan)}, {"f1": 2 / 3}, "A note.")
+    auc, f1 = figure.axes
+    assert [[0.54, 1], [0.7, 1]] in lines(auc) and [[0.63, 1]] in lines(auc)
+    assert words(auc) == ["0.50\n(interval not estimable)", "0.63 [0.54, 0.70]"]
+    assert words(f1) == ["–", "–"]
+    assert [[2 / 3, 0], [2 / 3, 1]] in lines(f1) and [[0.5, 0], [0.5, 1]] in lines(auc)
+    assert [label.get_text() for label in auc.get_yticklabels()] == table["name"].tolist()
+    assert figure.get_suptitle().startswith("ROC-AUC: Deck's CNN leads with 0.63")
+    assert nothing_is_cut_off(figure)
+
+
+def test_a_forest_without_a_known_value_is_a_sentence() -> None:
+    unknown = pd.DataFrame({"model": ["m"], "name": ["m"], "value": [np.nan], "low": np.nan, "high": np.nan})
+    assert metric_forest({"auc": unknown}) == "No model could be measured on these pictures."
+    assert metric_forest({"auc": unknown.head(0)}) == "No model could be measured on these pictures."
+
+
+def test_a_low_value_stays_in_the_forest():
+    table = pd.DataFrame({"model": ["m"], "name": ["m"], "value": [0.1], "low": [0.02], "high": [0.2]})
+    assert metric_forest({"recall": table}).axes[0].get_xlim()[0] < 0.02
+
+
+def test_probabilities_are_shares_of_each_class_and_the_wrong_side_stands_out():
+    label = np.array([0, 0, 0, 0, 1, 1])
+    probability = np.array([0.02, 0.04, 0.5, 0.99, 0.49, 1.0])
+    figure = probability_plot(label, probability, np.array([1, 1, 1, 1, 3, 1]), note="A note.")
+    human, ai = figure.axes
+    heights = [[bar.get_height() for bar in axes.patches] for axes in (human, ai)]
+    assert np.flatnonzero(heights[0]).tolist() == [0, 10, 19]
+    assert [h for h in heights[0] if h] == [0.5, 0.25, 0.25]
+    assert [h for h in heights[1] if h] == [0.75, 0.25]
+    assert human.get_title("right") == "50 % called AI"
+    assert ai.get_title("right") == "75 % called human-made"
+    assert [bar.get_alpha() for bar in human.patches] == [0.35] * 10 + [1.0] * 10
+    assert [bar.get_alpha() for bar in ai.patches] == [1.0] * 10 + [0.35] * 10
+    assert nothing_is_cut_off(figure)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.123, 0.87, 1.0])
+def test_any_threshold_and_one_class(threshold):
+    figure = probability_plot([1, 1], [0.3, 0.9], threshold=threshold)
+    assert sum(bar.get_height() for bar in figure.axes[1].patches) == pytest.approx(1)
+    assert figure.axes[0].get_title("right") == "– called AI"

@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.utils.plots.training import DECK_ACCURACY, learning_curves, seed_spread
+from src.utils.settings import PROJECT_ROOT
+from tests.plots.checks import lines, nothing_is_cut_off, title, words
+
+
+def history():
+    rows = [
+        {"model": model, "seed": seed, "epoch": epoch, "accuracy": 0.5 + epoch / 10, "val_accuracy": accuracy,
+         "loss": 12.0 if epoch == 1 else 0.5, "val_loss": 0.7 - accuracy / 10}
+        for model in ("cnn_deck", "cnn_scaled")
+        for seed in (1, 2)
+        for epoch, accuracy in ((1, 0.55), (2, 0.65), (3, 0.6))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_learning_curves_stand_beside_the_decks_ten_values():
+    figure = learning_curves(history(), note="A note.")
+    panels = figure.axes[:2]
+    assert [axes.get_title("left") for axes in panels] == [
+        "Deck's CNN (pixels 0–255)",
+        "Deck's CNN (pixels scaled)",
+    ]
+    for axes in panels:
+        drawn = lines(axes)
+        assert drawn[0] == [[1, 0.6], [2, 0.7], [3, 0.8]]
+        assert drawn[1] == [[1, 0.55], [2, 0.65], [3, 0.6]]
+        assert drawn[2] == [[2, 0.65]]
+        assert np.array(drawn[6]).tolist() == [[n + 1, value] for n, value in enumerate(DECK_ACCURACY)]
+    assert figure.get_suptitle() == "Training accuracy ends at 0.80, validation accuracy at 0.60"
+    assert nothing_is_cut_off(figure)
+
+
+def test_the_readme_tells_the_decks_first_and_last_value():
+    text = " ".join((PROJECT_ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{DECK_ACCURACY[0]} after the first epoch, {DECK_ACCURACY[-1]} after the tenth" in text
+    assert len(DECK_ACCURACY) == 10
+
+
+def test_one_exploding_loss_does_not_flatten_the_rest():
+    figure = learning_curves(history(), "loss", deck=(0.7, 0.2, 0.1))
+    assert figure.axes[0].get_ylim()[1] < 3
+    assert [[2, 0.7 - 0.065]] in lines(figure.axes[0])
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_short_runs_one_model_and_no_deck(epochs):
+    rows = history().query("model == 'cnn_deck' and epoch <= @epochs")
+    figure = learning_curves(rows, deck=None)
+    assert len(figure.axes) == 2 and len(lines(figure.axes[0])) == 2 * 3 + 1
+    assert nothing_is_cut_off(figure)
+
+
+def test_without_validation_nothing_is_said_or_ringed_of_it():
+    rows = history().query("model == 'cnn_deck' and seed == 1").assign(val_accuracy=np.nan)
+    figure = learning_curves(rows, deck=None)
+    assert title(figure) == "Training accuracy ends at 0.80"
+    drawn = lines(figure.axes[0])
+    assert drawn[0] == [[1, 0.6], [2, 0.7], [3, 0.8]]
+    assert len(drawn) == 3 and np.isnan(np.array(drawn[1])[:, 1]).all()
+
+
+def test_the_spread_between_seeds_is_drawn_and_said():
+    table = pd.DataFrame(
+        {"model": ["cnn_deck"] * 3 + ["cnn_scaled"], "seed": [1, 2, 3, 1], "value": [0.6, 0.5, 0.7, 0.65]}
+    )
+    figure = seed_spread(table, "auc", "A note.")
+    (axes,) = figure.axes
+    assert [[0.6, 0], [0.5, 0], [0.7, 0]] in lines(axes)
+    assert words(axes) == [
+        "mean 0.60, from 0.50 to 0.70 (3 seeds)",
+        "0.65 (1 seed)",
+    ]
+    assert title(figure) == ("Another seed moves the ROC-AUC of Deck's CNN (pixels 0–255) by up to 0.20")
+    assert nothing_is_cut_off(figure)

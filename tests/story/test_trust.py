@@ -1,0 +1,106 @@
+"""What numbers are worth, said from small tables: also with one seed, no unseen set, nothing estimable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from src.utils.estimate import Estimate
+from src.utils.story.trust import (
+    confidence,
+    luck_sentence,
+    price_of_the_new,
+    split_title,
+    unseen_sources,
+    what_it_sees,
+)
+
+NOTHING, ALONE, KNOWN = Estimate(), Estimate(0.55), Estimate(0.8, 0.7, 0.9)
+LOSS = {"model": "Improved model", "damage": "JPEG quality = 30", "as they are": 0.9, "ROC-AUC": 0.7}
+LUCK = {"model": "cnn_deck", "seeds": 3, "lowest": 0.612, "highest": 0.678}
+MEASURED = ("ece", "ece_calibrated", "ece_by_chance", "false_positive_rate_fpr5", "recall_fpr5", "answered")
+
+
+def sources(shares=(0.0, 0.9, 1.0), low=np.nan) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "label": [1, 1, 0],
+            "source": ["Grok_*Imagine", "Kling 3", "Pixel theme"],
+            "groups": [3, 30, 1],
+            "pictures": [6, 60, 2],
+            "called_ai": shares,
+            "called_ai_low": [np.nan, low, np.nan],
+        }
+    )
+
+
+def test_confidence_is_said_with_its_intervals() -> None:
+    said = confidence("best", 1.5, dict.fromkeys(MEASURED, KNOWN), LOSS, ALONE, LUCK)
+    assert said[0] == (
+        "`best` gets a temperature of 1.50. Its calibration error on the test goes from 0.80 [0.70, 0.90] to "
+        "0.80 [0.70, 0.90]; chance alone would make 0.80."
+    )
+    assert "false-positive rate of 5 % has one of 0.80 [0.70, 0.90]" in said[1]
+    assert said[2] == "With the uncertain band, 80 % of the test pictures get a verdict."
+    assert said[3].endswith("Improved model, JPEG quality = 30, ROC-AUC from 0.90 to 0.70.")
+    assert "added 0.550 (interval not estimable)" in said[4]
+    assert said[5] == (
+        "Over 3 seeds the test ROC-AUC of `cnn_deck` runs from 0.61 to 0.68: smaller differences are luck."
+    )
+
+
+def test_nothing_estimable_is_no_error_and_no_claim() -> None:
+    said = confidence("best", 1.5, dict.fromkeys(MEASURED, NOTHING), LOSS, NOTHING, LUCK)
+    assert "from – to –; chance alone would make –." in said[0]
+    assert said[2].startswith("With the uncertain band, – of")
+    assert said[4] == "There are too few groups here to measure what a random split adds."
+    assert "cannot be measured" in split_title(NOTHING)
+    assert split_title(KNOWN) == "A random split adds 0.800 [0.700, 0.900] of ROC-AUC"
+
+
+def test_one_seed_is_one_number() -> None:
+    said = luck_sentence(LUCK | {"seeds": 1, "highest": 0.612})
+    assert said.startswith("One seed of `cnn_deck` was trained: its test ROC-AUC is 0.61.")
+
+
+def test_the_weakest_generator_and_photo_source_are_named_and_anecdotes_called_so() -> None:
+    said = " ".join(unseen_sources("Improved model", KNOWN, ALONE, sources(low=0.8), demonstration=True))
+    assert "never met, Improved model has a ROC-AUC of 0.55 (interval not estimable)" in said
+    assert "whose sources it knows, 0.80 [0.70, 0.90]" in said
+    assert (
+        "recall is lowest on <code>Grok&#95;&#42;Imagine</code>: 0 % of 6 pictures from 3 originals." in said
+    )
+    assert "false-positive rate is highest on Pixel theme: 100 % of 2 pictures from 1 original." in said
+    assert "2 of the 3 rows" in said
+    assert "as a whole has too few originals" in said and "tomorrow" in said
+
+
+def test_one_answer_for_all_and_no_unseen_set_are_said_so() -> None:
+    said = unseen_sources("x", KNOWN, KNOWN, sources((1.0, 1.0, 1.0)), demonstration=False)
+    assert said[1] == "It calls every one of these pictures AI-generated, whatever its source."
+    assert len(said) == 3
+    (nothing,) = unseen_sources("x", KNOWN, None, sources().head(0), demonstration=True)
+    assert "no unseen set" in nothing
+
+
+def test_the_price_of_a_new_source_is_the_last_row() -> None:
+    table = pd.DataFrame({"drop": [0.3, 0.1234], "groups": [5, 25]})
+    unseen = {"a": {"auc": KNOWN}, "b": {"auc": ALONE}, "c": {"auc": NOTHING}}
+    said = price_of_the_new({"a": {"auc": ALONE}}, unseen, table, table.head(0))
+    assert said[0].startswith("Best on the unseen set: `a` with a ROC-AUC of 0.80 [0.70, 0.90]; on the test")
+    assert said[1] == (
+        "Never having met a generator family costs the probe 0.123 of ROC-AUC on average over 25 originals."
+    )
+    assert len(said) == 3
+    assert price_of_the_new({}, {}, table.head(0), table.head(0))[0].startswith("No generator family")
+
+
+def test_maps_and_residuals_are_judged_by_their_numbers() -> None:
+    learnt = {"dense": 0.9, "conv2d": 0.3, "another picture": 0.2}
+    said = what_it_sees(learnt, {"rings": 128, "rings_apart": {"as they are": 40, "after JPEG 75": 9}})
+    assert said[0].startswith("With all weights random, 0.30 of the maps' order is left")
+    assert said[0].endswith("0.20: the maps depend on what was learnt.")
+    assert said[1].startswith("In 40 of 128 rings") and "compression in 9;" in said[1]
+    edges = what_it_sees(learnt | {"conv2d": 0.7}, {"rings": 128, "rings_apart": {"a": None, "b": None}})
+    assert edges[0].endswith("the maps show edges more than learning.")
+    assert edges[1].startswith("There are too few originals")
