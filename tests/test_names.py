@@ -1,6 +1,5 @@
-from src.utils.datasets import DEMONSTRATION
 from src.utils.estimate import Estimate
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent, trust_sentence
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent
 
 
 def test_a_number_is_written_with_what_is_known_of_it():
@@ -21,11 +20,3 @@ def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
     assert len(set(MODEL_NAMES.values())) == len(MODEL_NAMES)
     assert model_name("cnn_deck") != "cnn_deck" and model_name("mine") == "mine"
     assert metric_name("auc") == "ROC-AUC" and metric_name("some_number") == "Some number"
-
-
-def test_trust_is_what_was_measured():
-    auc = {"value": 0.62, "low": None, "high": None}
-    said = trust_sentence({"demonstration": True, "metrics": {"test": {"auc": auc}}})
-    assert said.startswith(DEMONSTRATION) and "0.62 (interval not estimable)" in said
-    assert "has not been measured" in trust_sentence({"metrics": {}})
-    assert "not proof" in trust_sentence({"demonstration": False})

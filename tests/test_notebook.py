@@ -64,3 +64,4 @@ def test_a_table_shows_itself_and_no_pictures_are_a_sentence():
     table = pd.DataFrame({"origin": ["a"], "label": [0], "group": ["1"]})
     assert show(table) is table
     assert show(count_by_class(table.head(0), "origin")).data == "There are no such pictures here."
+    assert show(table, "None.") is table and show(table.head(0), "None.").data == "None."

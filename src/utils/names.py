@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from src.utils.datasets import DEMONSTRATION
 from src.utils.estimate import Estimate
 
 MODEL_NAMES = {
@@ -139,20 +137,3 @@ def interval_text(estimate: Estimate | None, digits: int = 2) -> str:
         digits: Digits after the point.
     """
     return "–" if estimate is None else estimate.text(digits)
-
-
-def trust_sentence(facts: Mapping[str, Any]) -> str:
-    """Say how far a model's answers may be trusted, from what was measured of it.
-
-    Args:
-        facts: The content of its bundle.json.
-    """
-    auc = facts.get("metrics", {}).get("test", {}).get("auc")
-    measured = (
-        f"On test pictures it never met, its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
-        if auc
-        else "It has not been measured on pictures it never met."
-    )
-    if facts.get("demonstration"):
-        return f"{DEMONSTRATION} {measured}"
-    return f"An answer is an estimate, not proof. {measured}"

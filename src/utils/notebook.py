@@ -103,9 +103,16 @@ def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(f"`{entry}`" for entry in entries)
 
 
-def show(table: pd.DataFrame | str) -> pd.DataFrame | Markdown:
-    """Show a table; or, where there is none, the sentence that says so."""
-    return Markdown(table) if isinstance(table, str) else table
+def show(table: pd.DataFrame | str, otherwise: str = "") -> pd.DataFrame | Markdown:
+    """Show a table; or, where there is none, the sentence that says so.
+
+    Args:
+        table: The table, or the sentence.
+        otherwise: The sentence for a table without rows.
+    """
+    if isinstance(table, str):
+        return Markdown(table)
+    return Markdown(otherwise) if otherwise and table.empty else table
 
 
 def facts_table(facts: Mapping[str, object]) -> Markdown:

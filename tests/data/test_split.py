@@ -17,7 +17,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from src.utils.data.duplicates import merge_near_duplicates
-from src.utils.data.split import assign_splits, build_split_tree, find_leaks, group_weights, thin_for_smoke
+from src.utils.data.split import (
+    assign_splits,
+    build_split_tree,
+    count_leaks,
+    count_splits,
+    find_leaks,
+    group_weights,
+    thin_for_smoke,
+)
 from src.utils.settings import UserError
 
 
@@ -484,3 +492,12 @@ def test_a_killed_build_is_finished_by_the_next(raw, tmp_path, action):
     build(*raw)
     assert tree(processed_dir) == wanted(manifest)
     assert snapshot(raw_dir) == before
+
+
+def test_splits_and_leaks_are_counted():
+    images = manifest_of([(0, "a"), (0, "a"), (0, "b"), (1, "c")], split=["train", "test", "test", "test"])
+    counts = count_splits(images).set_index(["split", "label"])
+    assert counts.loc[("test", 0)].to_dict() == {"pictures": 2, "groups": 2}
+    assert counts.loc[("train", 0)].to_dict() == {"pictures": 1, "groups": 1} and len(counts) == 3
+    assert count_leaks(find_leaks(images)).loc["group", "leaks"] == 1
+    assert count_leaks(find_leaks(images.head(0))) == "Nothing crosses."

@@ -80,6 +80,33 @@ def find_leaks(manifest: pd.DataFrame, max_distance: int = MAX_DISTANCE) -> pd.D
     return pd.concat([groups.reset_index(), twins], ignore_index=True)[["kind", "name", "splits", "pictures"]]
 
 
+def count_leaks(leaks: pd.DataFrame) -> pd.DataFrame | str:
+    """How many leaks there are of each kind.
+
+    Args:
+        leaks: From `find_leaks`.
+
+    Returns:
+        By `kind`, the number of `leaks`; a sentence where there is none.
+    """
+    if leaks.empty:
+        return "Nothing crosses."
+    return leaks["kind"].value_counts().to_frame("leaks")
+
+
+def count_splits(images: pd.DataFrame) -> pd.DataFrame:
+    """How many pictures and groups of each class every split holds.
+
+    Args:
+        images: Readable rows of the manifest, with splits assigned.
+
+    Returns:
+        `split`, `label`, `pictures`, `groups`; a row for each split and class that occurs.
+    """
+    by_class = images.groupby(["split", "label"])
+    return by_class.agg(pictures=("file_name", "size"), groups=("group", "nunique")).reset_index()
+
+
 def group_weights(manifest: pd.DataFrame) -> np.ndarray:
     """Weights that let every group count the same, however many pictures it has.
 

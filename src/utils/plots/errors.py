@@ -118,7 +118,7 @@ def error_gallery(
     return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
 
 
-def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: float = 0.05) -> Figure:
+def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: float = 0.05) -> Figure | str:
     """Draw how the properties of wrong answers differ from those of right ones, within each class.
 
     Args:
@@ -127,7 +127,12 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
         note: Which data.
         title: Title; how many properties differ if not given.
         level: Corrected p-value below which a mark is filled.
+
+    Returns:
+        The figure; a sentence where there is nothing to compare.
     """
+    if effects.empty:
+        return "In neither class are there both wrong and right answers to compare."
     figure = new_figure(title or _effects_title(effects, level), note)
     names = list(dict.fromkeys(effects["property"]))
     panels = figure.subplots(1, 2, sharey=True)
@@ -152,7 +157,7 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
     return figure
 
 
-def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title: str = "") -> Figure:
+def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title: str = "") -> Figure | str:
     """Draw accuracy against each property, in bins: dots, and intervals where estimable.
 
     Args:
@@ -161,12 +166,14 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
         overall: Accuracy over all pictures.
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence where there are no bins.
     """
     names = list(dict.fromkeys(bins["property"]))[:MAX_PANELS]
-    figure = new_figure(title or "Is the model better on some pictures than on others?", note)
     if not names:
-        _say(figure.subplots(), "No property differs between the pictures.")
-        return figure
+        return "No property differs between the pictures."
+    figure = new_figure(title or "Is the model better on some pictures than on others?", note)
     columns = -(-len(names) // 2) if len(names) > 2 else len(names)
     panels = np.ravel(figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False))
     for axes in panels[len(names) :]:
@@ -192,7 +199,7 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
 
 def accuracy_by_plot(
     table: pd.DataFrame, what: str, overall: float, note: str = "", title: str = "", most: int = 12
-) -> Figure:
+) -> Figure | str:
     """Draw accuracy for each value of something, with the numbers of pictures.
 
     Args:
@@ -202,13 +209,15 @@ def accuracy_by_plot(
         note: Which data.
         title: Title; the best and the worst value if not given.
         most: Values to draw at most, the first ones; from the lowest accuracy to the highest.
+
+    Returns:
+        The figure; a sentence where there are no values.
     """
     rows = table.head(most).sort_values("accuracy", kind="stable")
+    if rows.empty:
+        return f"No {what} is known."
     figure = new_figure(title or _by_title(rows, what), note)
     axes = figure.subplots()
-    if rows.empty:
-        _say(axes, f"No {what} is known.")
-        return figure
     axes.axvline(overall, color=QUIET, linestyle="--", linewidth=2)
     for row, one in enumerate(rows.itertuples()):
         axes.plot([0, one.accuracy], [row, row], color=FAINT, linewidth=3, zorder=1)

@@ -6,7 +6,7 @@ Every title names the network, called `labeller` here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -108,8 +108,7 @@ def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", tit
     return figure
 
 
-@dataclass(frozen=True)
-class CategorySide:
+class CategorySide(NamedTuple):
     """One class's pictures of one category.
 
     Attributes:
@@ -126,14 +125,14 @@ class CategorySide:
 
 
 def category_plot(
-    category: str, meaning: str, sides: tuple[CategorySide, CategorySide], labeller: str, note: str = ""
+    category: str, meaning: str, sides: Sequence[CategorySide | tuple], labeller: str, note: str = ""
 ) -> Figure:
     """Draw a category's confidence in human-made and in AI-generated pictures, the pictures under the points.
 
     Args:
         category: Such as `lab_coat`.
         meaning: What that is, in a line.
-        sides: Human-made, AI-generated.
+        sides: Human-made, AI-generated; each the four fields of a `CategorySide` in their order.
         labeller: The network.
         note: Which data.
 
@@ -142,6 +141,7 @@ def category_plot(
     """
     figure = new_figure(f"{labeller} says “{category}”: {meaning}", note)
     figure.set_layout_engine("none")
+    sides = [CategorySide(*side) for side in sides]
     rows = max(-(-max(len(side.pictures) for side in sides) // PICTURES_A_ROW), 1)
     for number, side in enumerate(sides):
         _draw_side(figure, number, side, rows)
@@ -205,7 +205,7 @@ def _draw_points(axes: Axes, confidence: NDArray, shown: Sequence[int], colour: 
 
 def association_plot(
     table: pd.DataFrame, labeller: str, note: str = "", title: str = "", most: int = 12, level: float = 0.05
-) -> Figure:
+) -> Figure | str:
     """Draw how much more often categories occur among AI-generated pictures, with exact intervals.
 
     Args:
@@ -216,14 +216,15 @@ def association_plot(
         title: Title; how many categories differ if not given.
         most: Categories to draw at most.
         level: Corrected p-value below which a category is drawn in full colour.
+
+    Returns:
+        The figure; a sentence where no category was tested.
     """
     rows = table[np.isfinite(table["p_adjusted"])].head(most)
+    if rows.empty:
+        return "No category is shown by enough groups of both classes to be tested."
     figure = new_figure(title or _association_title(table, labeller, level), note)
     axes = figure.subplots()
-    if rows.empty:
-        _clear(axes)
-        _say(axes, "No category is shown by enough groups to be tested.")
-        return figure
     ends = rows[["odds_ratio", "low", "high"]].to_numpy(dtype=float).ravel()
     finite = ends[np.isfinite(ends) & (ends > 0)]
     left, right = min([*finite, 0.5]) / 2, max([*finite, 2]) * 2
@@ -272,8 +273,6 @@ def _confidence_title(table: pd.DataFrame, labeller: str) -> str:
 def _association_title(table: pd.DataFrame, labeller: str, level: float) -> str:
     tested = int(np.isfinite(table["p_adjusted"]).sum())
     found = int((table["p_adjusted"] < level).sum())
-    if not tested:
-        return f"{labeller}: no category is frequent enough to be tested"
     verb = "differs" if found <= 1 else "differ"
     return f"{found or 'None'} of {tested} tested categories {verb} between the classes ({labeller})"
 

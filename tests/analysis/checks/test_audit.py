@@ -9,7 +9,6 @@ from src.utils.analysis.checks.audit import (
     audit_features,
     audit_table,
     cross_validated_auc,
-    strongest_fact,
 )
 from tests.manifests import make_manifest
 
@@ -112,12 +111,3 @@ def test_groups_count_the_same_however_many_pictures_they_have():
     features = pd.DataFrame({"bright": np.repeat([0.0, 1.0, 0.0, 1.0], [8, 2, 1, 3])})
     row = audit_features(features, {"bright": "content"}, label, group).iloc[0]
     assert (row["human_mean"], row["ai_mean"], row["auc"]) == pytest.approx((0.5, 0.5, 0.5))
-
-
-def test_the_strongest_fact_in_a_sentence():
-    manifest = make_manifest()
-    table = audit_table(manifest.assign(brightness=manifest["label"] * 1.0), resamples=5)
-    assert strongest_fact(table, "content") == (
-        "The content fact that tells most is brightness: AUC 1.00 [1.00, 1.00], more in AI."
-    )
-    assert strongest_fact(table, "container").startswith("No container fact varies")

@@ -8,7 +8,12 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from src.utils.analysis.content.association import association_table, shown_categories
+from src.utils.analysis.content.association import (
+    association_table,
+    differing,
+    label_record,
+    shown_categories,
+)
 
 
 def pictures(counts: dict[str, tuple[int, int]], per_group: int = 1) -> pd.DataFrame:
@@ -117,3 +122,11 @@ def test_shown_are_the_wanted_that_occur_then_the_most_certain() -> None:
     assert table.set_index("category").loc["tench", "verdict"] == "not tested: 1 group"
     assert "tench" not in shown_categories(table, (), 99)
     assert shown_categories(table.head(0), ("plate",)) == []
+
+
+def test_the_record_keeps_what_was_tested_and_what_differs() -> None:
+    table = association_table(pictures(KAGGLE_LIKE))
+    record = label_record("VGG19", 2000, table)["labels"]
+    assert (record["labeller"], record["pictures"]) == ("VGG19", 2000)
+    assert record["categories_tested"] == table["p"].count()
+    assert record["over_represented"] == differing(table) and "rapeseed" in differing(table)

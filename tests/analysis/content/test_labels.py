@@ -18,10 +18,12 @@ from src.utils.analysis.content.labels import (
     MEANINGS_FILE,
     adjust,
     category_side,
+    category_sides,
     choose_pictures,
     class_weights,
     confidence_table,
     describe_category,
+    describe_labeller,
     frequent_labels,
     label_pictures,
     spread_pictures,
@@ -183,6 +185,16 @@ def test_a_categorys_slide_gets_its_numbers_and_pictures(tmp_path: Path) -> None
     assert [picture.shape for picture in pictures] == [(16, 16, 3)] * 2
     confidence, groups, shown, pictures = category_side(rows, "wig", 1, tmp_path, 8)
     assert (len(confidence), groups, shown, pictures) == (0, 0, [], [])
+    human, ai = category_sides(rows, "wig", tmp_path, 1)
+    assert (human[1], human[2], len(human[3])) == (2, [1], 1) and ai[1:] == (0, [], [])
+
+
+def test_a_labeller_says_what_it_is_and_why() -> None:
+    labeller = Labeller("fake", "Fake", "nowhere", "float32", lambda pixels: ())
+    facts = describe_labeller(labeller)
+    assert list(facts.values()) == ["Fake", "nowhere", "float32", "it is the first choice"]
+    other = Labeller("fake", "Fake", "nowhere", "float32", lambda pixels: (), note="No network.")
+    assert list(describe_labeller(other).values())[-1] == "No network."
 
 
 def test_p_values_are_corrected_as_statsmodels_does() -> None:

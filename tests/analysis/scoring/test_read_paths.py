@@ -4,9 +4,15 @@ import pytest
 from PIL import Image
 from scipy.special import expit
 
-from src.utils.analysis.scoring.read_paths import READ_PATHS, compare_read_paths, summarise_read_paths
+from src.utils.analysis.scoring.read_paths import (
+    READ_PATHS,
+    answer_table,
+    compare_read_paths,
+    summarise_read_paths,
+)
 from src.utils.data.pictures.decode import read_pixels
 from src.utils.models.bundle.bundle import save_bundle
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import IMAGE_SIZE
 
 
@@ -56,6 +62,16 @@ def test_one_network_answers_for_each_file_read_in_each_way(bright_bundle, tmp_p
         np.testing.assert_allclose(answers[way], expected, atol=1e-5)
     divided = [expit(4 * red / 255 / 255 - 2) for red in (51, 204)]
     np.testing.assert_allclose(answers["deck, web page"], divided, atol=1e-5)
+
+
+def test_answers_to_pictures_carry_name_and_truth(bright_bundle, picture):
+    predictor, data = Predictor.load(bright_bundle), [picture.read_bytes()] * 2
+    answers = answer_table(predictor, data, ["http://a/b/one.png", "two.png"], [0, 1])
+    assert answers["file"].tolist() == ["one.png", "two.png"]
+    assert answers["truth"].tolist() == ["Human-made", "AI-generated"]
+    expected = predictor.predict_pixels(predictor.read(picture)[None])[0]
+    assert answers["probability_ai"].tolist() == pytest.approx([expected] * 2, abs=1e-5)
+    assert answer_table(predictor, data, ["a", "b"])["truth"].tolist() == ["", ""]
 
 
 def test_shifts_are_counted_against_the_first_way():

@@ -6,6 +6,7 @@ import pytest
 
 from src.utils.analysis.scoring.results import (
     card_metrics,
+    intervals_by_metric,
     merge_metrics,
     metric_intervals,
     metrics_path,
@@ -117,3 +118,5 @@ def test_one_metric_as_numbers_for_a_plot():
     assert table["value"].tolist() == [0.641, 0.641]
     assert np.isnan(table["low"][1]) and table["low"][0] == 0.552
     assert metric_intervals(metrics, "recall").empty
+    several = intervals_by_metric(metrics["models"], ("auc", "recall"))
+    assert list(several) == ["auc", "recall"] and several["auc"].equals(table)

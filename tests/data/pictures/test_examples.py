@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from src.utils.data.pictures.examples import choose_examples, read_previews
+from src.utils.data.pictures.examples import choose_examples, choose_of_both, class_previews, read_previews
 
 
 def test_examples_come_from_different_groups_first():
@@ -25,3 +25,15 @@ def test_previews_keep_their_shape(tmp_path):
     wide, small = read_previews(tmp_path, ["wide.png", "small.png"], side=200)
     assert wide.shape == (100, 200, 3) and small.shape == (40, 30, 3)
     assert np.array_equal(wide[50, 100], [250, 10, 10])
+
+
+def test_either_class_gets_its_share(tmp_path):
+    names = [f"{number}.png" for number in range(6)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (8, 8), (40 * number, 0, 0)).save(tmp_path / name)
+    images = pd.DataFrame({"file_name": names, "label": [0, 1] * 3, "group": names})
+    chosen = choose_of_both(images, 2, seed=1)
+    assert chosen["label"].tolist() == [0, 0, 1, 1]
+    human, ai = class_previews(images, tmp_path, 2, seed=1)
+    reds = [int(picture[0, 0, 0]) for picture in (*human, *ai)]
+    assert reds == [40 * names.index(name) for name in chosen["file_name"]]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from src.utils.data.sources.registry import describe_source, ensure_raw, with_groups
+from src.utils.data.sources.registry import describe_source, ensure_raw, first_pairs, with_groups
 from src.utils.data.sources.train_table import read_train_table
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.data.kaggle_server import make_dataset, make_jpeg
@@ -139,3 +139,10 @@ def test_nothing_here_imports_tensorflow_or_the_kaggle_client(tmp_path):
     )
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_dataset_of_pairs_shows_pairs(kaggle):
+    table = read_train_table(kaggle.raw_dir)
+    pairs = first_pairs(kaggle, table)
+    assert pairs["ai_file"][0] == table["file_name"][0] and pairs["human_file"][0] == table["file_name"][1]
+    assert "no pairs" in first_pairs(Settings(source="folder", root=kaggle.root), table)

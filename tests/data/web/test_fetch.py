@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from src.utils.data.pictures.decode import ImageError, open_image
 from src.utils.data.web.addresses import is_allowed
 from src.utils.data.web.fetch import FetchError, fetch_image, is_url
-from src.utils.data.web.serve import serve_pictures
+from src.utils.data.web.serve import read_links, serve_pictures
 from tests.data.hostile_server import BODIES, JPEG, hostile_server
 
 PUBLIC = "93.184.216.34"
@@ -145,6 +145,19 @@ def test_a_served_folder_can_be_read_while_it_is_served(tmp_path):
     assert code(link, allow_local=True) == "unreachable"
     with pytest.raises(NotADirectoryError), serve_pictures(tmp_path / "missing"):
         pass
+
+
+def test_without_links_a_folders_pictures_are_read_by_link(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "50 %.jpg").write_bytes(JPEG)
+    assert [one.data for one in read_links([], tmp_path, ["sub/50 %.jpg"])] == [JPEG]
+
+
+def test_with_links_no_folder_is_served_and_this_computer_stays_closed(tmp_path, net):
+    links = ["http://pictures.example/ok.jpg"]
+    assert [one.data for one in read_links(links, tmp_path / "missing", ["no.jpg"])] == [JPEG]
+    with pytest.raises(FetchError):
+        read_links(["http://127.0.0.1/own.jpg"], tmp_path, [])
 
 
 def test_what_counts_as_a_link():

@@ -19,7 +19,7 @@ from src.utils.analysis.scoring.baselines import fit_facts, probability_of_ai
 from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.estimate import Estimate
-from src.utils.names import ALL_CONTAINER, fact_name
+from src.utils.names import ALL_CONTAINER
 
 FOLDS = 5
 AUDIT_COLUMNS = (
@@ -180,19 +180,3 @@ def _as_table(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(AUDIT_COLUMNS))
     numbers = [name for name in AUDIT_COLUMNS if name not in ("feature", "kind", "direction", "constant")]
     return table.astype(dict.fromkeys(numbers, float) | {"constant": bool})
-
-
-def strongest_fact(table: pd.DataFrame, kind: str) -> str:
-    """Say in a sentence which fact of a kind tells the classes apart best, for a notebook's takeaways.
-
-    Args:
-        table: From `audit_table`.
-        kind: `container` or `content`.
-    """
-    mine = table[(table["kind"] == kind) & ~table["constant"] & table["auc"].notna()]
-    if mine.empty:
-        return f"No {kind} fact varies between the pictures: there is nothing to learn from it."
-    best = mine.loc[mine["auc"].idxmax()]
-    auc = Estimate.of(*best[list(_AUC)])
-    said = f"The {kind} fact that tells most is {fact_name(best['feature'])}: AUC {auc.text()}"
-    return f"{said}, {best['direction']}." if best["direction"] else f"{said}."

@@ -7,6 +7,8 @@ that beforehand favours neither class and keeps the number of tests, which all p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -115,3 +117,30 @@ def shown_categories(
     asked = [category for category in wanted if category in occurring]
     others = [name for name in table.loc[groups >= least_groups, "category"] if name not in asked]
     return [*asked, *others][:most]
+
+
+def differing(table: pd.DataFrame) -> list[str]:
+    """Categories that differ between the classes after correction, the most certain first.
+
+    Args:
+        table: From `association_table`.
+    """
+    return table.loc[table["p_adjusted"] < LEVEL, "category"].tolist()
+
+
+def label_record(labeller: str, pictures: int, table: pd.DataFrame) -> dict[str, Any]:
+    """What `metrics.json` keeps of the labels.
+
+    Args:
+        labeller: The network's title.
+        pictures: How many were labelled.
+        table: From `association_table`.
+    """
+    return {
+        "labels": {
+            "labeller": labeller,
+            "pictures": pictures,
+            "categories_tested": int(table["p"].notna().sum()),
+            "over_represented": differing(table),
+        }
+    }

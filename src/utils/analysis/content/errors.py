@@ -8,8 +8,9 @@ were recognised, false negatives beside the AI-generated ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,30 @@ def join_errors(
     table.insert(len(columns) + 2, "outcome", pd.Series(outcome, index=table.index, dtype=str))
     table.insert(len(columns) + 3, "error", answer != table["label"])
     return table
+
+
+def overall_accuracy(table: pd.DataFrame) -> float:
+    """Share of right answers, every group counting the same, 0–1; `table` from `join_errors`."""
+    return float(np.average(~table["error"], weights=table["weight"]))
+
+
+def share_of_ai(table: pd.DataFrame) -> float:
+    """Share of AI-generated pictures, every group counting the same, 0–1: what precision is by guessing."""
+    return float(np.average(table["label"], weights=table["weight"]))
+
+
+def count_errors(table: pd.DataFrame) -> tuple[int, int]:
+    """Numbers of false positives and of false negatives, in pictures; `table` from `join_errors`."""
+    false_positives, false_negatives = (
+        int((table["error"] & (table["label"] == label)).sum()) for label in (0, 1)
+    )
+    return false_positives, false_negatives
+
+
+def count_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """By class and outcome, how many `pictures` of how many `groups`; `table` from `join_errors`."""
+    by_outcome = table.groupby(["label", "outcome"])
+    return by_outcome.agg(pictures=("group", "size"), groups=("group", "nunique"))
 
 
 def varying_properties(table: pd.DataFrame) -> list[str]:
@@ -251,6 +276,52 @@ def accuracy_by_people(table: pd.DataFrame, resamples: int = RESAMPLES, seed: in
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
+def accuracy_views(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Accuracy by category, generator, subject and people, under the name of each; see `accuracy_by`."""
+    return {
+        "ImageNet category": accuracy_by(table, "category", 2, resamples, seed),
+        "generator": accuracy_by(table, "generator", 1, resamples, seed),
+        "subject": accuracy_by(table, "subject", 1, resamples, seed),
+        "people in the picture": accuracy_by_people(table, resamples, seed),
+    }
+
+
+def all_accuracies(bins: pd.DataFrame, views: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join accuracies by property and by everything else in one table; `by` says which.
+
+    Args:
+        bins: From `accuracy_by_bins`.
+        views: From `accuracy_views`.
+    """
+    tables = [bins.assign(by="property"), *(table.assign(by=name) for name, table in views.items())]
+    return pd.concat(tables, ignore_index=True)
+
+
+def error_record(
+    model: str, table: pd.DataFrame, effects: pd.DataFrame, trees: Sequence[ErrorModel]
+) -> dict[str, Any]:
+    """What `metrics.json` keeps of the mistakes.
+
+    Args:
+        model: Whose they are.
+        table: Its answers on the test split, from `join_errors`.
+        effects: From `effect_table`.
+        trees: From `explain_errors`.
+    """
+    false_positives, false_negatives = count_errors(table)
+    held = effects[effects["p_adjusted"] < LEVEL]
+    return {
+        "errors": {
+            "model": model,
+            "false_positives": false_positives,
+            "false_negatives": false_negatives,
+            "comparisons": int(effects["p"].notna().sum()),
+            "held": [f"{row.errors}: {row.property}" for row in held.itertuples()],
+            "error_auc": {tree.errors: tree.auc for tree in trees},
+        }
+    }
+
+
 @dataclass(frozen=True)
 class ErrorModel:
     """A tree that tries to tell wrong from right answers by the properties of the picture.
@@ -258,14 +329,13 @@ class ErrorModel:
     Attributes:
         errors: One of `ERROR_KINDS`.
         auc: Out-of-fold ROC-AUC (0.5 is chance); all None if nothing was fitted.
-        rules: The tree fitted on everything, a row a leaf: `rule`, `pictures`, `groups`, `error_rate`.
-        verdict: In a sentence, what it is worth.
+        rules: The tree fitted on everything, a row a leaf: `rule`, `pictures`, `groups`, `error_rate`; none
+            if there was too little to learn from.
     """
 
     errors: str
     auc: Estimate
     rules: pd.DataFrame
-    verdict: str
 
 
 def explain_errors(table: pd.DataFrame, label: int, resamples: int = RESAMPLES, seed: int = 0) -> ErrorModel:
@@ -282,15 +352,18 @@ def explain_errors(table: pd.DataFrame, label: int, resamples: int = RESAMPLES, 
     per_kind = mine.groupby("error")["group"].nunique().reindex([False, True], fill_value=0)
     folds = int(min(FOLDS, per_kind.min()))
     if folds < 2 or not names:
-        return ErrorModel(
-            kind, Estimate(), _NO_RULES, f"There are too few {kind} or properties to learn from."
-        )
+        return ErrorModel(kind, Estimate(), _NO_RULES)
     features = mine[names].fillna(mine[names].median())
     probability = _out_of_fold(features, mine, folds, seed)
     statistic = ranking_statistic(mine["error"], probability)
     auc = bootstrap(statistic, mine["group"], mine["error"], mine["weight"], resamples, seed)["auc"]
     tree = _new_tree(len(mine)).fit(features, mine["error"], mine["weight"])
-    return ErrorModel(kind, auc, _rules(tree, features, mine), _worth(kind, auc))
+    return ErrorModel(kind, auc, _rules(tree, features, mine))
+
+
+def rule_table(models: Sequence[ErrorModel]) -> pd.DataFrame:
+    """The rules of several trees, one below the other: `ErrorModel.rules` with the kind of `errors`."""
+    return pd.concat([model.rules.assign(errors=model.errors) for model in models], ignore_index=True)
 
 
 _NO_RULES = pd.DataFrame(columns=["rule", "pictures", "groups", "error_rate"])
@@ -352,16 +425,3 @@ def _condition(name: str, low: float, high: float) -> str:
     if np.isinf(low):
         return f"{PROPERTY_NAMES[name]} up to {high:.3g}"
     return f"{PROPERTY_NAMES[name]} {low:.3g} to {high:.3g}"
-
-
-def _worth(kind: str, auc: Estimate) -> str:
-    if auc.value is None:
-        return f"The {kind} cannot be judged out of fold."
-    if auc.low is None:
-        return (
-            f"Out of fold the tree ranks {kind} with a ROC-AUC of {auc.value:.2f}; with so few originals "
-            "that shows nothing either way."
-        )
-    if auc.low > 0.5:
-        return f"The properties tell {kind} from right answers better than chance."
-    return f"Nothing measurable: by these properties, {kind} cannot be told from right answers."

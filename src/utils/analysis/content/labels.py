@@ -230,9 +230,27 @@ def spread_pictures(pictures: pd.DataFrame, most: int) -> list[int]:
     return [int(firsts[place]) for place in places]
 
 
-def category_side(
-    labelled: pd.DataFrame, category: str, label: int, raw_dir: Path, most: int
-) -> tuple[NDArray[np.float64], int, list[int], list[NDArray[np.uint8]]]:
+def describe_labeller(labeller: Labeller) -> dict[str, str]:
+    """Which network names the pictures, and why this one, to show as a table."""
+    return {
+        "labeller": labeller.title,
+        "weights": labeller.weights_source,
+        "computes in": labeller.precision,
+        "instead of the first choice because": labeller.note or "it is the first choice",
+    }
+
+
+Side = tuple[NDArray[np.float64], int, list[int], list[NDArray[np.uint8]]]
+"""One class's pictures of one category, see `category_side`."""
+
+
+def category_sides(labelled: pd.DataFrame, category: str, raw_dir: Path, most: int) -> tuple[Side, Side]:
+    """Gather what a slide shows of one category: human-made, AI-generated; see `category_side`."""
+    human, ai = (category_side(labelled, category, label, raw_dir, most) for label in (0, 1))
+    return human, ai
+
+
+def category_side(labelled: pd.DataFrame, category: str, label: int, raw_dir: Path, most: int) -> Side:
     """Gather what a slide shows of one category and class.
 
     Args:

@@ -1,4 +1,4 @@
-"""What happens to an answer when a picture is read in another way than the network was trained with.
+"""Answers to pictures from links, and to pictures read in another way than the network was trained with.
 
 The deck read pixels in three ways: bilinear resizing without antialiasing in training, nearest-neighbour in
 its URL cell, and nearest-neighbour divided by 255 on its page. A network answers each of them, and does not
@@ -7,7 +7,7 @@ complain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,27 @@ from PIL import Image
 
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import load_bundle, load_model
-from src.utils.models.bundle.predictor import probability_of_ai
-from src.utils.settings import IMAGE_SIZE
+from src.utils.models.bundle.predictor import Predictor, probability_of_ai
+from src.utils.settings import CLASS_NAMES, IMAGE_SIZE
+
+
+def answer_table(
+    predictor: Predictor, pictures: Iterable[bytes], names: Iterable[str], labels: Iterable[int] = ()
+) -> pd.DataFrame:
+    """Ask a model about pictures that were fetched.
+
+    Args:
+        predictor: The model.
+        pictures: Their bytes, [n].
+        names: Links or paths, [n]; `file` is the last part of each.
+        labels: Their classes, [n]; none if nobody knows them.
+
+    Returns:
+        A row a picture as `Predictor.predict_files` gives it, and `truth`: the class's name, or empty.
+    """
+    answers = pd.DataFrame(predictor.predict_files(pictures))
+    truth = [CLASS_NAMES[label] for label in labels] or [""] * len(answers)
+    return answers.assign(file=[name.rsplit("/", 1)[-1] for name in names], truth=truth)
 
 
 def read_ours(path: Path) -> np.ndarray:

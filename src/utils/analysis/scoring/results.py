@@ -130,6 +130,16 @@ def metric_intervals(
     return pd.DataFrame(rows, columns=columns).astype({name: float for name in columns[2:]})
 
 
+def intervals_by_metric(models: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Several metrics of every model, by metric, each as from `metric_intervals`.
+
+    Args:
+        models: By model, its metrics.
+        metrics: Such as `auc`.
+    """
+    return {metric: metric_intervals({"models": models}, metric) for metric in metrics}
+
+
 def _deep_merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(old)
     for name, value in new.items():

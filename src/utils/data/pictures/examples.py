@@ -32,6 +32,34 @@ def choose_examples(images: pd.DataFrame, label: int, count: int, seed: int) -> 
     return mine.assign(nth=nth_of_its_group).sort_values("nth", kind="stable").drop(columns="nth").head(count)
 
 
+def choose_of_both(images: pd.DataFrame, each: int, seed: int) -> pd.DataFrame:
+    """Draw as many pictures of either class, human-made ones first; see `choose_examples`."""
+    return pd.concat([choose_examples(images, label, each, seed) for label in (0, 1)])
+
+
+def class_previews(
+    images: pd.DataFrame, raw_dir: Path, each: int, seed: int, side: int = PREVIEW_SIDE
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Draw and read pictures of either class to show them.
+
+    Args:
+        images: Readable rows of the manifest.
+        raw_dir: The folder that `file_name` is relative to.
+        each: How many of each class; fewer if there are not as many.
+        seed: Seed of the draw.
+        side: Longest side in pixels.
+
+    Returns:
+        Human-made and AI-generated pictures, as from `read_previews`.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    drawn = [choose_examples(images, label, each, seed)["file_name"] for label in (0, 1)]
+    human, ai = (read_previews(raw_dir, names, side) for names in drawn)
+    return human, ai
+
+
 def read_previews(raw_dir: Path, file_names: Iterable[str], side: int = PREVIEW_SIDE) -> list[np.ndarray]:
     """Read pictures to show them, whole and in their own shape.
 

@@ -7,11 +7,18 @@ import pkgutil
 import pandas as pd
 
 from src.utils.data.sources.folder import read_memory
-from src.utils.data.sources.pairs import pair_groups
+from src.utils.data.sources.pairs import pair_groups, pair_table
 from src.utils.data.sources.train_table import missing_and_extra, read_train_table, require_files
 from src.utils.settings import CLASS_NAMES, Settings
 
-__all__ = ["describe_source", "ensure_raw", "missing_and_extra", "read_train_table", "with_groups"]
+__all__ = [
+    "describe_source",
+    "ensure_raw",
+    "first_pairs",
+    "missing_and_extra",
+    "read_train_table",
+    "with_groups",
+]
 
 
 def ensure_raw(settings: Settings, progress: bool = True) -> pd.DataFrame:
@@ -45,6 +52,17 @@ def with_groups(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
         UserError: Rows that should be pairs are not; it names the row where that begins.
     """
     return table.assign(group=pair_groups(table)) if settings.dataset.paired else table
+
+
+def first_pairs(settings: Settings, table: pd.DataFrame) -> pd.DataFrame | str:
+    """The first pairs side by side, see `pair_table`; a sentence for a dataset without pairs.
+
+    Raises:
+        UserError: Rows that should be pairs are not; it names the row where that begins.
+    """
+    if not settings.dataset.paired:
+        return "This dataset has no pairs; its rows carry their group."
+    return pair_table(table)
 
 
 def describe_source(settings: Settings) -> dict[str, str | int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
+
+from src.utils.data.web.fetch import FetchedImage, fetch_image
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
@@ -53,3 +55,23 @@ def serve_pictures(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def read_links(urls: Sequence[str], folder: Path, names: Iterable[str]) -> list[FetchedImage]:
+    """Read pictures from links; without any, pictures of a folder from links to this computer.
+
+    Args:
+        urls: Links; none to read `names`.
+        folder: What `names` are relative to; served while they are read.
+        names: Paths below the folder, with forward slashes.
+
+    Returns:
+        A fetched picture for each link, in order.
+
+    Raises:
+        FetchError: There is no picture to be had from a link.
+    """
+    if urls:
+        return [fetch_image(url) for url in urls]
+    with serve_pictures(folder) as address:
+        return [fetch_image(link_to(address, name), allow_local=True) for name in names]

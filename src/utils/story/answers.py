@@ -1,0 +1,118 @@
+"""What a model answers on the test split and to links, in sentences (notebooks 05 and 06)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from src.utils.datasets import DEMONSTRATION
+from src.utils.estimate import Estimate
+from src.utils.names import interval_text, percent
+
+
+def on_test(name: str, models: Mapping[str, Mapping[str, Any]], pictures: int, groups: int) -> list[str]:
+    """Say how often a model is right on the test split, beside the two baselines.
+
+    Args:
+        name: The model.
+        models: By model, its metrics: of this one, of `metadata_only` and of `always_ai`.
+        pictures: Pictures in the test split.
+        groups: Their groups.
+    """
+    mine = models[name]
+    return [
+        f"`{name}` on {pictures:,} test pictures in {groups:,} groups: balanced accuracy "
+        f"{interval_text(mine['balanced_accuracy'])}, ROC-AUC {interval_text(mine['auc'])}.",
+        matrix_sentence(mine["confusion_matrix"]),
+        "A model that reads only facts about the files reaches a ROC-AUC of "
+        f"{interval_text(models['metadata_only']['auc'])}.",
+        f"Answering AI every time has an F1 of {interval_text(models['always_ai']['f1'])}: a high F1 alone "
+        "says little.",
+        "The deck's 0.96 was accuracy on its own training pictures: it cannot be compared with numbers here.",
+    ]
+
+
+def matrix_sentence(matrix: list[list[int]]) -> str:
+    """Say what a confusion matrix `[[TN, FP], [FN, TP]]` holds, in pictures and as rates."""
+    (tn, fp), (fn, tp) = matrix
+    human = (
+        f"Of {tn + fp:,} human-made pictures it calls {fp:,} AI-generated (false-positive rate "
+        f"{percent(fp / (tn + fp))})"
+        if tn + fp
+        else "There are no human-made pictures"
+    )
+    ai = (
+        f"of {fn + tp:,} AI-generated ones it misses {fn:,} (recall {percent(tp / (fn + tp))})"
+        if fn + tp
+        else "there are no AI-generated ones"
+    )
+    return f"{human}; {ai}."
+
+
+def links(trust: str, answers: pd.DataFrame, read_paths: pd.DataFrame) -> list[str]:
+    """Say what a model answered to pictures from links, and what another way of reading does.
+
+    Args:
+        trust: From `trust_sentence`.
+        answers: A row a link: `verdict`, `label` and `truth` (class names; empty where not known).
+        read_paths: A row a way of reading the same pictures, this project's first: `other_answers` (how many
+            change sides) and `largest_shift` of the probability, 0–1.
+    """
+    uncertain = int((answers["verdict"] == "Uncertain").sum())
+    known = answers[answers["truth"] != ""]
+    right = int((known["label"] == known["truth"]).sum())
+    return [
+        trust,
+        f"{len(answers)} pictures read from links: {uncertain} answered *Uncertain*"
+        + (f", {right} on the right side of the threshold." if len(known) else "."),
+        read_paths_sentence(read_paths, len(answers)),
+    ]
+
+
+def read_paths_sentence(read_paths: pd.DataFrame, pictures: int) -> str:
+    """Say how much another way of reading changes; `read_paths` as for `links`."""
+    shift = f"the largest change of a probability is {read_paths['largest_shift'].max():.2f}."
+    worst = read_paths["other_answers"].idxmax()
+    changed = int(read_paths.loc[worst, "other_answers"])
+    if not changed:
+        return f"Read in the deck's three ways, no picture gets another answer; {shift}"
+    return f"Read as “{worst}”, {changed} of {pictures} pictures get another answer; {shift}"
+
+
+def trust_sentence(card: Mapping[str, Any]) -> str:
+    """Say how far a model's answers may be trusted, from what was measured of it.
+
+    Args:
+        card: All that is known of the model; used are `demonstration` and the ROC-AUC in
+            `metrics.test.auc`, an object of `value`, `low` and `high`.
+    """
+    auc = card.get("metrics", {}).get("test", {}).get("auc")
+    measured = (
+        f"On test pictures it never met, its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
+        if auc
+        else "It has not been measured on pictures it never met."
+    )
+    return (
+        f"{DEMONSTRATION if card.get('demonstration') else 'An answer is an estimate, not proof.'} {measured}"
+    )
+
+
+def calibration_sentence(calibrated: bool, band: tuple[float, float] | None) -> str:
+    """Say what a model's verdicts rest on.
+
+    Args:
+        calibrated: Whether notebook 10 has chosen threshold and band for this model.
+        band: Probabilities between which the verdict is *Uncertain*; None for never.
+    """
+    if not calibrated:
+        return (
+            "This model is not calibrated yet, so every verdict is *Uncertain*: run notebook 10, then this "
+            "one again."
+        )
+    if band is None:
+        return "This model is calibrated and gives a verdict on every picture."
+    return (
+        f"This model is calibrated: from {percent(band[0])} to {percent(band[1])} its verdict is *Uncertain*."
+    )

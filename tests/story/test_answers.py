@@ -1,0 +1,86 @@
+"""Sentences about answers: rates where they are defined, and what is known without calibration or truth."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from src.utils.datasets import DEMONSTRATION
+from src.utils.estimate import Estimate
+from src.utils.story.answers import (
+    calibration_sentence,
+    links,
+    matrix_sentence,
+    on_test,
+    read_paths_sentence,
+    trust_sentence,
+)
+
+
+def ways(other=(0, 2, 5), shift=(0.0, 0.1, 0.25)) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"other_answers": other, "largest_shift": shift},
+        index=["this project", "deck, URL cell", "deck, page"],
+    )
+
+
+def test_a_model_is_described_beside_its_baselines() -> None:
+    known = {"balanced_accuracy": Estimate(0.5), "auc": Estimate(0.63, 0.5, 0.7), "f1": Estimate(0.67)}
+    models = {name: known for name in ("metadata_only", "always_ai")}
+    models["cnn_deck"] = {**known, "confusion_matrix": [[45, 15], [6, 54]]}
+    said = on_test("cnn_deck", models, 1120, 24)
+    assert said[0] == (
+        "`cnn_deck` on 1,120 test pictures in 24 groups: balanced accuracy 0.50 (interval not estimable), "
+        "ROC-AUC 0.63 [0.50, 0.70]."
+    )
+    assert said[1] == (
+        "Of 60 human-made pictures it calls 15 AI-generated (false-positive rate 25 %); "
+        "of 60 AI-generated ones it misses 6 (recall 90 %)."
+    )
+    assert "ROC-AUC of 0.63 [0.50, 0.70]" in said[2] and "F1 of 0.67" in said[3]
+
+
+def test_a_rate_needs_pictures() -> None:
+    assert matrix_sentence([[0, 0], [1, 3]]).startswith("There are no human-made pictures; of 4")
+    assert matrix_sentence([[2, 0], [0, 0]]).endswith(
+        "(false-positive rate 0 %); there are no AI-generated ones."
+    )
+
+
+def test_links_are_right_or_wrong_only_where_the_truth_is_known() -> None:
+    answers = pd.DataFrame(
+        {
+            "verdict": ["Uncertain", "Human-made"],
+            "label": ["AI-generated", "Human-made"],
+            "truth": ["AI-generated", "AI-generated"],
+        }
+    )
+    assert links("Trust.", answers, ways())[:2] == [
+        "Trust.",
+        "2 pictures read from links: 1 answered *Uncertain*, 1 on the right side of the threshold.",
+    ]
+    assert links("", answers.assign(truth=""), ways())[1] == (
+        "2 pictures read from links: 1 answered *Uncertain*."
+    )
+
+
+def test_the_worst_way_of_reading_is_named_if_it_changes_anything() -> None:
+    assert read_paths_sentence(ways(), 12) == (
+        "Read as “deck, page”, 5 of 12 pictures get another answer; "
+        "the largest change of a probability is 0.25."
+    )
+    said = read_paths_sentence(ways(other=(0, 0, 0)), 12)
+    assert said.startswith("Read in the deck's three ways, no picture gets another answer")
+
+
+def test_trust_is_what_was_measured() -> None:
+    auc = {"value": 0.62, "low": None, "high": None}
+    said = trust_sentence({"demonstration": True, "metrics": {"test": {"auc": auc}}})
+    assert said.startswith(DEMONSTRATION) and "0.62 (interval not estimable)" in said
+    assert "has not been measured" in trust_sentence({"metrics": {}})
+    assert "not proof" in trust_sentence({"demonstration": False})
+
+
+def test_a_model_without_calibration_says_what_to_run() -> None:
+    assert "run notebook 10" in calibration_sentence(False, None)
+    assert calibration_sentence(True, (0.2, 0.85)).endswith("from 20 % to 85 % its verdict is *Uncertain*.")
+    assert "a verdict on every picture" in calibration_sentence(True, None)
