@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from src.utils.data.pictures.decode import ImageError
-from src.utils.data.sources.sample import PACKAGES_FOLDER
+from src.utils.data.sources.sample import sample_package_file
 from src.utils.models.networks import imagenet
 from src.utils.models.networks.efficientnet_lite0 import WEIGHTS_FILE
 from src.utils.models.networks.imagenet import (
@@ -24,7 +24,7 @@ from src.utils.models.networks.imagenet import (
     load_labeller,
     load_lite0_labeller,
 )
-from src.utils.settings import PROJECT_ROOT, Settings, UserError
+from src.utils.settings import Settings, UserError
 
 
 def test_the_class_list_is_keras_own() -> None:
@@ -169,9 +169,7 @@ def test_vgg19_is_looked_for_where_keras_keeps_it(tmp_path: Path, monkeypatch) -
 
 @pytest.fixture(scope="module")
 def lite0() -> Labeller:
-    path = PROJECT_ROOT / PACKAGES_FOLDER / WEIGHTS_FILE
-    if not path.is_file():
-        pytest.skip("the sample's packages are not installed yet: `make test` installs them first")
+    path = sample_package_file(Settings(), WEIGHTS_FILE)
     return load_lite0_labeller(path)
 
 
