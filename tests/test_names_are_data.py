@@ -26,6 +26,7 @@ from src.utils.data.web.fetch import fetch_image
 from src.utils.data.web.serve import link_to, serve_pictures
 from src.utils.names import as_it_is, one_line, short_name
 from src.utils.notebook import facts_table
+from src.utils.pipeline.stages import load_stages, locate
 from src.utils.plots.errors import accuracy_by_plot
 from src.utils.plots.explanations import generator_spectra
 from src.utils.plots.figure.saving import read_index, save_figure
@@ -33,6 +34,7 @@ from src.utils.plots.improve import source_plot
 from src.utils.plots.unseen import holdout_plot, unseen_plot
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.odd_names import HIDDEN_NAME, ODD_NAMES, ODD_WORDS, write_odd_folder, write_picture
+from tests.pipeline.opened_files import read_opened, watch_notebooks
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
 
@@ -193,16 +195,62 @@ def test_all_notebooks_reach_their_end_on_a_folder_of_odd_names(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "src.utils.pipeline.run"],
         cwd=project,
-        env={**os.environ, **settings, "PYTHONPATH": str(project)},
+        env={**os.environ, **settings, **watch_notebooks(tmp_path), "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
 
+    look_at_what_was_opened(tmp_path, Settings(source="folder", profile="smoke", root=project.resolve()))
     assert "pictures #1 <b>" in html.unescape(
         (project / ".smoke/reports/folder/notebooks/01_download_data.html").read_text(encoding="utf-8")
     )
     look_at_what_is_stored(project, names)
+
+
+def look_at_what_was_opened(record: Path, settings: Settings) -> None:
+    """Compare what each notebook read and wrote with `notebooks/stages.toml`."""
+    root, stages = settings.root, load_stages(settings.root)
+    caches = (f"{settings.interim_dir.relative_to(root)}/", "data/interim/")
+    index = (settings.figures_dir / "index.json").relative_to(root).as_posix()  # a line a figure
+    opened = read_opened(record, root)
+    assert len(opened) == len(stages)
+    for stage, (read, written) in zip(stages, opened, strict=True):
+        places = {
+            kind: [locate(entry, settings) for entry in entries if entry != "source/"]
+            for kind, entries in (("read", stage.reads), ("write", stage.writes))
+        }
+        own = [place for place in places["write"] if place.name == "bundle.json"]
+        known = [place for place in places["read"] if place.name == "bundle.json"]
+
+        def below(name: str, places: list[Path]) -> bool:
+            return any((root / name).is_relative_to(place) for place in places)
+
+        def is_cache(name: str) -> bool:
+            return name.startswith(caches) and not name.endswith("/images.csv")
+
+        files = [place.with_name(name) for place in known for name in ("model.keras", "model.onnx")]
+        files += [place.with_name(name) for place in known for name in ("head.npz", "encoder.onnx")]
+        unnamed = {
+            name
+            for name in read - written
+            if not below(name, [*places["read"], *places["write"], *files, *(one.parent for one in own)])
+            and not name.startswith(("data/raw/", "data/sample_", "requirements", "src/", "notebooks/"))
+            and not is_cache(name)
+            and name != index
+        }
+        assert not unnamed, (stage.name, unnamed)
+        split_tree = [settings.processed_dir] if stage.number == "03" else []
+        foreign = {
+            name
+            for name in written
+            if not below(name, [*places["write"], *split_tree, *(one.parent for one in own)])
+            and not (root / name).match(f"figures/*/{stage.number}_*")
+            and not (stage.number == "01" and name.startswith("data/raw/"))
+            and not is_cache(name)
+            and name != index
+        }
+        assert not foreign, (stage.name, foreign)
 
 
 def look_at_what_is_stored(project: Path, names: dict[str, int]) -> None:
