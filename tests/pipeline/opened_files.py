@@ -52,7 +52,8 @@ def watch_notebooks(folder: Path) -> dict[str, str]:
 def read_opened(folder: Path, root: Path) -> list[tuple[set[str], set[str]]]:
     """What each kernel read and wrote below `root`, in the order in which they were started.
 
-    Names that begin with a dot are drafts that are renamed when they are whole; they are left out.
+    Files and folders whose names begin with a dot are drafts, renamed when they are whole; they are left out
+    (`.smoke`, the root of a smoke run, is none).
     """
     return [_opened_by_one(record, root) for record in sorted((folder / "opened").iterdir())]
 
@@ -60,7 +61,9 @@ def read_opened(folder: Path, root: Path) -> list[tuple[set[str], set[str]]]:
 def _opened_by_one(record: Path, root: Path) -> tuple[set[str], set[str]]:
     opened: dict[str, set[str]] = {"read": set(), "write": set()}
     for kind, name in map(json.loads, record.read_text(encoding="utf-8").splitlines()):
-        path = Path(name)
-        if path.is_relative_to(root) and not path.name.startswith("."):
-            opened[kind].add(path.relative_to(root).as_posix())
+        if not Path(name).is_relative_to(root):
+            continue
+        path = Path(name).relative_to(root)
+        if not any(part.startswith(".") and part != ".smoke" for part in path.parts):
+            opened[kind].add(path.as_posix())
     return opened["read"], opened["write"]
