@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,7 @@ from src.utils.data.web.fetch import fetch_image
 from src.utils.data.web.serve import link_to, serve_pictures
 from src.utils.names import as_it_is, one_line, short_name
 from src.utils.notebook import facts_table
+from src.utils.pipeline.stages import load_stages, locate
 from src.utils.plots.errors import accuracy_by_plot
 from src.utils.plots.explanations import generator_spectra
 from src.utils.plots.figure.saving import read_index, save_figure
@@ -33,6 +35,7 @@ from src.utils.plots.improve import source_plot
 from src.utils.plots.unseen import holdout_plot, unseen_plot
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.odd_names import HIDDEN_NAME, ODD_NAMES, ODD_WORDS, write_odd_folder, write_picture
+from tests.pipeline.opened_files import read_opened, watch_notebooks
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
 
@@ -190,19 +193,96 @@ def test_all_notebooks_reach_their_end_on_a_folder_of_odd_names(tmp_path):
     names = write_odd_folder(pictures)
 
     settings = {"DATA_SOURCE": "folder", "DATA_DIR": str(pictures), "PROFILE": "smoke", "ENCODER": "sample"}
-    done = subprocess.run(
-        [sys.executable, "-m", "src.utils.pipeline.run"],
-        cwd=project,
-        env={**os.environ, **settings, "PYTHONPATH": str(project)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    watched = watch_notebooks(tmp_path)
 
+    def run(*options: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "src.utils.pipeline.run", *options],
+            cwd=project,
+            env={**os.environ, **settings, **watched, "PYTHONPATH": str(project)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    run()
+    look_at_what_was_opened(tmp_path, Settings(source="folder", profile="smoke", root=project.resolve()))
     assert "pictures #1 <b>" in html.unescape(
         (project / ".smoke/reports/folder/notebooks/01_download_data.html").read_text(encoding="utf-8")
     )
     look_at_what_is_stored(project, names)
+    run_again(project, run)
+
+
+def run_again(project: Path, run: Callable[..., str]) -> None:
+    """Another word in a notebook's prose, or notebooks on their own, change no number, band or answer."""
+    kept = ("models/*/*/*.json", "reports/*/metrics.json", "reports/*/*.csv")
+
+    def results() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for one in kept for path in (project / ".smoke").glob(one)}
+
+    before = results()
+    assert {path.name for path in before} > {"metrics.json", "link_answers.csv", "predictions.csv"}
+    assert sum(path.name == "calibration.json" for path in (project / ".smoke/models").rglob("*.json")) == 3
+    path = project / "notebooks/09_improve_model.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][0]["source"].append(" Indeed.")
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    log = run()
+    ran = re.findall(r"\] (\d\d)_\w+  running", log)
+    assert ran == ["09"], log
+    assert results() == before
+    run("--force", "--only", "05", "06")
+    answers = [
+        path for path in before if path.name in ("link_answers.csv", "calibration.json", "bundle.json")
+    ]
+    assert {path: path.read_bytes() for path in answers} == {path: before[path] for path in answers}
+
+
+def look_at_what_was_opened(record: Path, settings: Settings) -> None:
+    """Compare what each notebook read and wrote with `notebooks/stages.toml`."""
+    root, stages = settings.root, load_stages(settings.root)
+    caches = (f"{settings.interim_dir.relative_to(root)}/", "data/interim/")
+    index = (settings.figures_dir / "index.json").relative_to(root).as_posix()  # a line a figure
+    opened = read_opened(record, root)
+    assert len(opened) == len(stages)
+    for stage, (read, written) in zip(stages, opened, strict=True):
+        places = {
+            kind: [locate(entry, settings) for entry in entries if entry != "source/"]
+            for kind, entries in (("read", stage.reads), ("write", stage.writes))
+        }
+        own = [place for place in places["write"] if place.name == "bundle.json"]
+        known = [place for place in places["read"] if place.name == "bundle.json"]
+
+        def below(name: str, places: list[Path]) -> bool:
+            return any((root / name).is_relative_to(place) for place in places)
+
+        def is_cache(name: str) -> bool:
+            return name.startswith(caches) and not name.endswith("/images.csv")
+
+        files = [place.with_name(name) for place in known for name in ("model.keras", "model.onnx")]
+        files += [place.with_name(name) for place in known for name in ("head.npz", "encoder.onnx")]
+        unnamed = {
+            name
+            for name in read - written
+            if not below(name, [*places["read"], *places["write"], *files, *(one.parent for one in own)])
+            and not name.startswith(("data/raw/", "data/sample_", "requirements", "src/", "notebooks/"))
+            and not is_cache(name)
+            and name != index
+        }
+        assert not unnamed, (stage.name, unnamed)
+        split_tree = [settings.processed_dir] if stage.number == "03" else []
+        foreign = {
+            name
+            for name in written
+            if not below(name, [*places["write"], *split_tree, *(one.parent for one in own)])
+            and not (root / name).match(f"figures/*/{stage.number}_*")
+            and not (stage.number == "01" and name.startswith("data/raw/"))
+            and not is_cache(name)
+            and name != index
+        }
+        assert not foreign, (stage.name, foreign)
 
 
 def look_at_what_is_stored(project: Path, names: dict[str, int]) -> None:

@@ -35,6 +35,13 @@ def test_a_plot_with_nothing_to_show_leaves_its_sentence_and_no_file(tmp_path):
     saved = run.save(new_figure(), "05_roc", caption="C.", alt="A.")
     assert saved.path == run.settings.figures_dir / "05_roc.png" and saved.path.is_file()
     assert read_index(run.settings.figures_dir)[0]["notebook"] == "05_confusion_matrix"
+    run.save(new_figure(), "05_models", caption="C.", alt="A.")
+    run.save("Nothing to show any more.", "05_roc", caption="C.", alt="A.")
+    assert [entry["file"] for entry in read_index(run.settings.figures_dir)] == ["05_models.png"]
+    assert sorted(one.name for one in run.settings.figures_dir.glob("05_*")) == [
+        "05_models.png",
+        "05_models.svg",
+    ]
 
 
 def test_takeaways_leave_out_what_was_not_found():

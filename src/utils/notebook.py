@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from src.utils.datasets import DEMONSTRATION
 from src.utils.names import as_it_is
 from src.utils.pipeline.stages import Stage, load_stages
-from src.utils.plots.figure.saving import SavedFigure, save_figure
+from src.utils.plots.figure.saving import SavedFigure, drop_figure, save_figure
 from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
 
@@ -64,6 +64,8 @@ class Run:
     ) -> SavedFigure | Markdown:
         """Save a figure under this notebook's name, see `save_figure`.
 
+        Where there is nothing to show, what an earlier run saved under that name goes.
+
         Args:
             figure: The figure; or, from a plot that has nothing to show, the sentence that says so.
             name: Such as `04_learning_curves`.
@@ -75,6 +77,7 @@ class Run:
             The figure, or the sentence, for the notebook to show.
         """
         if isinstance(figure, str):
+            drop_figure(name, self.settings.figures_dir)
             return Markdown(figure)
         return save_figure(figure, name, caption, alt, self.settings.figures_dir, self.stage.name, kind)
 

@@ -7,13 +7,13 @@ that is opened, renamed or linked. Files that compiled libraries open by themsel
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 _HOOK = """
-import json as _json, os as _os, sys as _sys
+import json as _json, os as _os, sys as _sys, time as _time
 
-_log = _os.open(_os.environ["OPENED_FILES"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
+_name = _os.path.join(_os.environ["OPENED_FILES"], f"{_time.time_ns():020d}.jsonl")
+_log = _os.open(_name, _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
 _writing = _os.O_WRONLY | _os.O_RDWR | _os.O_CREAT | _os.O_TRUNC
 
 def _hook(event, arguments):
@@ -33,30 +33,37 @@ _sys.addaudithook(_hook)
 """
 
 
-def watch_notebooks(folder: Path, monkeypatch) -> Path:
-    """Have every kernel that starts from now on write down what it opens.
+def watch_notebooks(folder: Path) -> dict[str, str]:
+    """Prepare a folder so that every kernel that is started with it writes down what it opens.
 
     Args:
-        folder: An empty folder for IPython's profile and the record.
-        monkeypatch: Sets the environment of the kernels.
+        folder: For IPython's profile and the records.
 
     Returns:
-        The record, for `read_opened`.
+        Variables of the environment for the kernels.
     """
     start_up = folder / "ipython" / "profile_default" / "startup"
     start_up.mkdir(parents=True)
     (start_up / "00-opened-files.py").write_text(_HOOK)
-    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
-    monkeypatch.setenv("OPENED_FILES", str(folder / "opened.jsonl"))
-    return folder / "opened.jsonl"
+    (folder / "opened").mkdir()
+    return {"IPYTHONDIR": str(folder / "ipython"), "OPENED_FILES": str(folder / "opened")}
 
 
-def read_opened(record: Path, root: Path) -> tuple[set[str], set[str]]:
-    """Files below `root` that were read, and that were written, since the last call; relative to `root`."""
-    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
-    record.unlink(missing_ok=True)
+def read_opened(folder: Path, root: Path) -> list[tuple[set[str], set[str]]]:
+    """What each kernel read and wrote below `root`, in the order in which they were started.
+
+    Files and folders whose names begin with a dot are drafts, renamed when they are whole; they are left out
+    (`.smoke`, the root of a smoke run, is none).
+    """
+    return [_opened_by_one(record, root) for record in sorted((folder / "opened").iterdir())]
+
+
+def _opened_by_one(record: Path, root: Path) -> tuple[set[str], set[str]]:
     opened: dict[str, set[str]] = {"read": set(), "write": set()}
-    for kind, name in map(json.loads, lines):
-        if name.startswith(f"{root}{os.sep}"):
-            opened[kind].add(Path(name).relative_to(root).as_posix())
+    for kind, name in map(json.loads, record.read_text(encoding="utf-8").splitlines()):
+        if not Path(name).is_relative_to(root):
+            continue
+        path = Path(name).relative_to(root)
+        if not any(part.startswith(".") and part != ".smoke" for part in path.parts):
+            opened[kind].add(path.as_posix())
     return opened["read"], opened["write"]

@@ -161,7 +161,9 @@ def test_accuracy_goes_from_worst_to_best_with_counts() -> None:
 def test_without_intervals_no_difference_is_claimed() -> None:
     assert "too few originals" in title(accuracy_by_plot(by_value().assign(low=np.nan), "subject", 0.6))
     assert title(accuracy_by_plot(by_value().head(1), "subject", 0.6)) == "Accuracy by subject"
-    assert accuracy_by_plot(by_value().head(0), "generator", 0.6) == "No generator is known."
+    assert accuracy_by_plot(by_value().head(0), "generator", 0.6) == (
+        "Nothing to compare by generator: none is known of enough groups."
+    )
 
 
 def test_threshold_and_precision_recall_are_drawn_as_given() -> None:

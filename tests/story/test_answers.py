@@ -82,5 +82,7 @@ def test_trust_is_what_was_measured() -> None:
 
 def test_a_model_without_calibration_says_what_to_run() -> None:
     assert "run notebook 10" in calibration_sentence(False, None)
-    assert calibration_sentence(True, (0.2, 0.85)).endswith("from 20 % to 85 % its verdict is *Uncertain*.")
+    assert calibration_sentence(True, (0.2, 0.85)).endswith(
+        "between 20 % and 85 % its verdict is *Uncertain*."
+    )
     assert "a verdict on every picture" in calibration_sentence(True, None)

@@ -215,7 +215,7 @@ def accuracy_by_plot(
     """
     rows = table.head(most).sort_values("accuracy", kind="stable")
     if rows.empty:
-        return f"No {what} is known."
+        return f"Nothing to compare by {what}: none is known of enough groups."
     figure = new_figure(title or _by_title(rows, what), note)
     axes = figure.subplots()
     axes.axvline(overall, color=QUIET, linestyle="--", linewidth=2)

@@ -113,6 +113,5 @@ def calibration_sentence(calibrated: bool, band: tuple[float, float] | None) -> 
         )
     if band is None:
         return "This model is calibrated and gives a verdict on every picture."
-    return (
-        f"This model is calibrated: from {percent(band[0])} to {percent(band[1])} its verdict is *Uncertain*."
-    )
+    low, high = map(percent, band)
+    return f"This model is calibrated: between {low} and {high} its verdict is *Uncertain*."

@@ -20,6 +20,7 @@ from src.utils.settings import UserError
 
 INDEX_NAME = "index.json"
 KINDS = ("plot", "gallery")
+SUFFIXES = ("png", "svg", "jpg")
 MIN_WIDTH = 1920
 PREVIEW_WIDTH = 1000
 
@@ -71,7 +72,7 @@ def save_figure(
         UserError: The folder's index is damaged.
     """
     _check(figure, name, caption, alt, kind)
-    stale, pixels = {f"{name}.{suffix}" for suffix in ("png", "svg", "jpg")}, _render(figure)
+    stale, pixels = {f"{name}.{suffix}" for suffix in SUFFIXES}, _render(figure)
     if kind == "gallery":
         path = folder / f"{name}.jpg"
         contents = {path: _encode(pixels, "JPEG", quality=88)}
@@ -88,6 +89,20 @@ def save_figure(
     _note_in_index(folder, {"file": path.name, "notebook": notebook, "caption": caption, "alt": alt})
     _close(figure)
     return SavedFigure(path, caption, alt, preview)
+
+
+def drop_figure(name: str, folder: Path) -> None:
+    """Remove a figure that an earlier run left, with its line in the index; nothing happens if there is none.
+
+    Raises:
+        UserError: The folder's index is damaged.
+    """
+    for suffix in SUFFIXES:
+        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    known = read_index(folder)
+    kept = [entry for entry in known if Path(entry["file"]).stem != name]
+    if kept != known:
+        write_json(folder / INDEX_NAME, kept)
 
 
 def read_index(folder: Path) -> list[dict[str, str]]:
