@@ -28,6 +28,7 @@ from src.utils.models.encoder.runtime import (
     Head,
 )
 from src.utils.models.encoder.selection import Candidate, combined_candidate, head_candidate
+from src.utils.models.training.validation import validation_metrics
 from src.utils.settings import Settings
 
 
@@ -294,15 +295,11 @@ def save_best(
 
 
 def validation_score(head: Head, images: pd.DataFrame, whole: Features) -> dict[str, float]:
-    """Weighted cross-entropy (`loss`, nats) and accuracy (0–1) on the validation split."""
+    """`validation_metrics` of a head, both classes with the same weight."""
     rows = np.flatnonzero(images["split"] == "validation")
     label = images["label"].to_numpy(int)[rows]
     weight = balance(label, group_weights(images)[rows])
-    odds = head.log_odds(take(whole, rows)).astype(np.float64)
-    return {
-        "loss": float(np.average(np.logaddexp(0, np.where(label == 1, -odds, odds)), weights=weight)),
-        "accuracy": float(np.average((odds >= 0) == label, weights=weight)),
-    }
+    return validation_metrics(label, head.log_odds(take(whole, rows)), weight)
 
 
 def head_probability(head: Head, whole: Features) -> np.ndarray:
