@@ -15,7 +15,7 @@ from src.utils.files import hash_file
 from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
-from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches
+from src.utils.models.training.feeding import Examples, endless_batches
 from src.utils.models.training.precision import choose_precision
 from src.utils.models.training.train import Recipe, build_and_compile
 from src.utils.settings import Settings
@@ -48,7 +48,8 @@ def all_examples(images: pd.DataFrame) -> Examples:
 
 def make_feed(cache: PixelCache, examples: Examples) -> Callable[[], None]:
     """One pass over the cached pictures."""
-    return make_pass(batches_in_order(cache, examples, RECIPE.batch_size))
+    steps = math.ceil(len(examples) / RECIPE.batch_size)
+    return make_pass(endless_batches(cache, examples, RECIPE.batch_size, RECIPE.seed).take(steps))
 
 
 def make_epoch(cache: PixelCache, examples: Examples) -> Callable[[], None]:

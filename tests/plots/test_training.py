@@ -10,7 +10,7 @@ from tests.plots.checks import lines, nothing_is_cut_off, title, words
 def history():
     rows = [
         {"model": model, "seed": seed, "epoch": epoch, "accuracy": 0.5 + epoch / 10, "val_accuracy": accuracy,
-         "loss": 12.0 if epoch == 1 else 0.5, "val_loss": 0.7 - accuracy / 10}
+         "loss": 12.0 if epoch == 1 else 0.5, "val_loss": 0.7 - accuracy / 10, "kept": epoch == 2}
         for model in ("cnn_deck", "cnn_scaled")
         for seed in (1, 2)
         for epoch, accuracy in ((1, 0.55), (2, 0.65), (3, 0.6))

@@ -30,8 +30,9 @@ def metrics(best: float, probe: float) -> dict:
 def test_what_was_kept_stands_beside_the_plain_probe_with_its_worst_source() -> None:
     said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), metrics(0.8, 0.6), True)
     assert said[0] == (
-        "Kept: `all blocks`. On sources left out of training its AUC is 0.95 on average and 0.80 on the "
-        "worst, campus (human); the plain probe reaches 0.90 and 0.70."
+        "Kept: `all blocks`, the simplest within one standard error of the best. On sources left out of "
+        "training its AUC is 0.95 on average and 0.80 on the worst, campus (human); the plain probe "
+        "reaches 0.90 and 0.70."
     )
     assert "0.75 without" in said[1] and "0.71 with the twins counted as AI" in said[1] and "0.72" in said[1]
     assert said[4].startswith("Test: the improved model's ROC-AUC is 0.97")
@@ -48,3 +49,12 @@ def test_what_averaging_changes_is_read_from_the_table() -> None:
     said = combination_sentence(ABLATION, "all blocks", "grain")
     assert said.startswith("`grain` alone has a mean AUC of 0.67 on left-out sources (chance is 0.50). ")
     assert said.endswith("Averaged with `all blocks`, the worst source goes from 0.80 to 0.70.")
+
+
+def test_a_kept_plain_probe_is_not_compared_with_itself() -> None:
+    said = improvement(ABLATION, "embedding", "embedding", metrics(0.9, 0.9), {}, False)
+    assert said[0] == (
+        "Kept: `embedding`, the plain probe. No design is better by more than one standard error over the "
+        "sources that were left out, so `best` and `linear_probe` are the same model. On sources left out of "
+        "training its AUC is 0.90 on average and 0.70 on the worst, Flux (AI)."
+    )

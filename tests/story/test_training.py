@@ -42,4 +42,4 @@ def test_learning_speaks_of_the_first_and_the_last_epoch() -> None:
     said = learning(history, best(1), "cnn_scaled")
     assert "first epoch is 14.0; fed scaled pixels, it is 0.71" in said[0]
     assert said[2].startswith("By the last epoch, training accuracy is 0.85 on average.")
-    assert said[3].startswith("`cnn_scaled` has the lower validation loss")
+    assert said[3].startswith("`cnn_scaled` ranks validation pictures better")

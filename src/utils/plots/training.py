@@ -27,15 +27,16 @@ def learning_curves(
     """Draw training and validation per epoch, a panel a model, a thin line a seed.
 
     Args:
-        history: Columns `model`, `seed`, `epoch` (from 1), the metric, and `val_` + the metric.
+        history: Columns `model`, `seed`, `epoch` (from 1), the metric, `val_` + the metric, `kept` (whether
+            that epoch's weights are the model's).
         metric: `accuracy` or `loss`.
         deck: What the deck printed for its training set, epoch by epoch; None leaves it out.
         note: Which data.
         title: Title; the finding if not given.
 
     Returns:
-        Validation solid, training dotted, the deck's printed values as black crosses; a ring where a seed's
-        validation was best.
+        Validation solid, training dotted, the deck's printed values as black crosses; a ring at the
+        epoch whose weights were kept.
     """
     models = list(dict.fromkeys(history["model"]))
     figure = new_figure(title or _curves_title(history, metric), note)
@@ -59,9 +60,7 @@ def learning_curves(
             axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
     else:
         _cap_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
-    _explain(
-        figure.add_subplot(grid[0, :]), deck is not None, "highest" if metric == "accuracy" else "lowest"
-    )
+    _explain(figure.add_subplot(grid[0, :]), deck is not None)
     return figure
 
 
@@ -114,20 +113,17 @@ def _draw_run(axes: Axes, run: pd.DataFrame, metric: str, colour: str) -> None:
     axes.plot(run["epoch"], run[metric], ":", color=colour, linewidth=2.5)
     axes.plot(run["epoch"], validation, "-", color=colour, linewidth=3)
     if validation.notna().any():
-        best = validation.idxmax() if metric == "accuracy" else validation.idxmin()
-        where = (run.loc[best, "epoch"], validation[best])
-        axes.plot(
-            *where, "o", markersize=14, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=2.5
-        )
+        ring = {"markersize": 14, "markerfacecolor": "none", "markeredgecolor": colour}
+        axes.plot(run["epoch"][run["kept"]], validation[run["kept"]], "o", markeredgewidth=2.5, **ring)
 
 
-def _explain(axes: Axes, deck: bool, best: str) -> None:
+def _explain(axes: Axes, deck: bool) -> None:
     """One legend for all panels, in a strip of its own above them."""
     axes.set_axis_off()
     style = {"color": QUIET, "linewidth": 3}
     axes.plot([], [], "-", label="validation", **style)
     axes.plot([], [], ":", label="training", **style)
-    axes.plot([], [], "o", color=QUIET, markersize=13, markerfacecolor="none", label=f"{best} validation")
+    axes.plot([], [], "o", color=QUIET, markersize=13, markerfacecolor="none", label="weights kept")
     if deck:
         axes.plot([], [], "x", color=INK, markeredgewidth=2.5, label="the deck's printed training values")
     axes.legend(loc="center left", ncols=4, borderaxespad=0, borderpad=0)

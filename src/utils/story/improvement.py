@@ -50,13 +50,19 @@ def improvement(
 
 
 def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str) -> str:
-    """Say how the detector that was kept does on left-out sources, beside the plain probe."""
+    """Say why a detector was kept, and how it does on left-out sources beside the plain probe."""
     rows = ablation.set_index("candidate")
     best, probe = rows.loc[kept], rows.loc[plain]
+    reached = f"its AUC is {best['mean']:.2f} on average and {best['worst']:.2f} on the worst"
+    where = f"On sources left out of training {reached}, {as_it_is(best['worst_source'])}"
+    if kept == plain:
+        return (
+            f"Kept: `{kept}`, the plain probe. No design is better by more than one standard error over the "
+            f"sources that were left out, so `best` and `linear_probe` are the same model. {where}."
+        )
     return (
-        f"Kept: `{kept}`. On sources left out of training its AUC is {best['mean']:.2f} on average and "
-        f"{best['worst']:.2f} on the worst, {as_it_is(best['worst_source'])}; the plain probe reaches "
-        f"{probe['mean']:.2f} and {probe['worst']:.2f}."
+        f"Kept: `{kept}`, the simplest within one standard error of the best. {where}; the plain "
+        f"probe reaches {probe['mean']:.2f} and {probe['worst']:.2f}."
     )
 
 

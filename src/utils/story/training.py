@@ -12,7 +12,7 @@ def learning(history: pd.DataFrame, best: pd.DataFrame, default: str) -> list[st
         history: A row an epoch of each run: `model` (`cnn_deck` and `cnn_scaled`), `seed`, `epoch` from 1,
             `loss` and `accuracy` on the training split.
         best: A row a run, its best epoch: `model`, `seed`, `value` (validation accuracy, 0–1).
-        default: The model with the lower validation loss.
+        default: The model with the higher validation AUC.
     """
     first = history[history["epoch"] == 1].groupby("model")["loss"].max()
     last = history.sort_values("epoch").groupby(["model", "seed"]).tail(1)["accuracy"].mean()
@@ -22,7 +22,7 @@ def learning(history: pd.DataFrame, best: pd.DataFrame, default: str) -> list[st
         seeds_sentence(best),
         f"By the last epoch, training accuracy is {last:.2f} on average. What that says about new pictures "
         "is the next notebook's question.",
-        f"`{default}` has the lower validation loss: predictions use it until there is an improved model.",
+        f"`{default}` ranks validation pictures better: predictions use it until there is an improved model.",
     ]
 
 

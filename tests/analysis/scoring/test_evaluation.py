@@ -5,24 +5,31 @@ import pytest
 from src.utils.analysis.scoring import evaluation
 from src.utils.analysis.scoring.evaluation import (
     Scores,
+    compare_models,
+    comparison,
     evaluate_bundles,
+    evaluate_out_of_fold,
     evaluate_parts,
     evaluate_split,
     largest_difference,
     roc_bands,
     run_header,
+    score_baselines,
     score_bundle,
     score_heads,
     wrong_answers,
 )
 from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.split import group_weights
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.calibration import write_calibration
+from src.utils.models.encoder.best import PROBE
 from src.utils.models.encoder.runtime import EMBEDDING, Head
 from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images
+from tests.manifests import make_manifest
 from tests.models.tiny import build_tiny, make_project
 
 
@@ -120,3 +127,73 @@ def test_what_is_served_is_compared_with_what_was_measured(tmp_path):
     assert largest_difference(predictor, tmp_path, names, said) == 0
     said[2] -= 0.25
     assert largest_difference(predictor, tmp_path, names, said) == pytest.approx(0.25)
+
+
+def two_splits() -> pd.DataFrame:
+    """Twenty groups of each class in `test` and in `unseen`, a picture each."""
+    return pd.DataFrame(
+        {
+            "label": np.tile([0, 1], 40),
+            "group": [f"g{number}" for number in range(80)],
+            "split": ["test"] * 40 + ["unseen"] * 40,
+        }
+    )
+
+
+def test_two_models_are_compared_over_the_same_groups():
+    rows = two_splits()
+    right = np.where(rows["label"] == 1, 0.9, 0.1)
+    missing_five = right.copy()
+    missing_five[np.flatnonzero((rows["label"] == 1) & (rows["split"] == "test"))[:5]] = 0.1
+    scores = {"a": Scores(right, None), "b": Scores(missing_five, None)}
+    found = comparison(rows, scores, "a", "b", seed=1)
+    assert list(found) == ["a_minus_b"] and list(found["a_minus_b"]) == ["test", "unseen"]
+    for estimate in found["a_minus_b"]["test"].values():  # a quarter of one class; as ties, half of it
+        assert estimate.value == pytest.approx(0.125)
+        assert 0 < estimate.low < 0.125 < estimate.high < 0.3
+    assert found["a_minus_b"]["unseen"] == dict.fromkeys(
+        ("balanced_accuracy", "auc"), Estimate(0.0, 0.0, 0.0)
+    )
+    test = part_of(rows, "test")
+    turned = compare_models(test, missing_five[test.rows], right[test.rows], seed=1)
+    assert turned["auc"].value == pytest.approx(-0.125)
+    seen = rows[rows["split"] == "test"].reset_index(drop=True)
+    only = comparison(
+        seen, {name: Scores(one.probability[:40], None) for name, one in scores.items()}, "a", "b", 1
+    )
+    assert list(only["a_minus_b"]) == ["test"]
+
+
+def test_out_of_fold_every_picture_is_scored_by_a_head_that_never_met_its_group():
+    rng = np.random.default_rng(0)
+    rows = make_manifest(groups=30, per_group=2)
+    label = rows["label"].to_numpy()
+    _, group = np.unique(rows["group"], return_inverse=True)
+    own = np.eye(group.max() + 1, dtype=np.float32)[group]  # tells each group, and so its class, by heart
+    learnt = evaluate_out_of_fold({"m": PROBE}, rows, {"whole": {EMBEDDING: own}}, seed=1)["m"]
+    assert 0.3 < learnt["auc"].value < 0.7
+    signal = rng.normal(size=(len(rows), 4)).astype(np.float32)
+    signal[:, 0] += 4 * label
+    found = evaluate_out_of_fold({"m": PROBE}, rows, {"whole": {EMBEDDING: signal}}, seed=1)["m"]
+    assert found["auc"].value > 0.98 and found["balanced_accuracy"].value > 0.9
+    assert found["auc"].low < found["auc"].value
+    few = rows[rows["group"].isin(rows["group"].unique()[:8])]
+    assert evaluate_out_of_fold({"m": PROBE}, few, {"whole": {EMBEDDING: own[few.index]}}, seed=1) == {}
+
+
+@pytest.mark.parametrize("split", ["test", "unseen"])
+def test_with_twenty_groups_of_a_class_every_model_has_an_interval_the_baselines_too(split):
+    rows = make_manifest(groups=100, per_group=1)
+    rows.loc[rows["split"] == "validation", "split"] = "unseen"
+    extra = rows.index[rows["split"] == "train"][:40]
+    rows.loc[extra, "split"] = "unseen"
+    scores = score_baselines(rows, seed=1)
+    scores["perfect"] = Scores(0.2 + 0.6 * rows["label"].to_numpy(), None)
+    entries = evaluate_split(rows, scores, split, seed=1)
+    assert list(entries) == ["always_ai", "metadata_only", "perfect"]
+    for entry in entries.values():
+        for metric in ("balanced_accuracy", "auc"):
+            assert entry[metric].low is not None and entry[metric].high is not None
+    for metric in ("balanced_accuracy", "auc"):
+        assert entries["always_ai"][metric] == Estimate(0.5, 0.5, 0.5)
+    assert entries["perfect"]["auc"].low < 1

@@ -17,7 +17,7 @@ from src.utils.analysis.stats.metrics import (
     ece,
     evaluate,
     headline_statistic,
-    paired_difference,
+    paired_differences,
     pr_points,
     roc_band,
     threshold_for_fpr,
@@ -127,17 +127,17 @@ def test_a_difference_is_paired():
     label, probability, group, weight = example(4)
     worse = np.clip(probability - 0.02 * label, 0, 1)
     own = evaluate(label, probability, group, weight, resamples=200)["auc"]
-    gap = paired_difference(label, probability, worse, group, "auc", weight, resamples=200)
+    gap = paired_differences(label, probability, worse, group, weight, resamples=200)["auc"]
     expected = (
         by_scikit_learn(label, probability, weight)["auc"] - by_scikit_learn(label, worse, weight)["auc"]
     )
     assert gap.value == pytest.approx(expected)
     assert 0 < gap.low < gap.value < gap.high
     assert gap.high - gap.low < (own.high - own.low) / 3
-    same = paired_difference(label, probability, probability, group, "f1", resamples=20)
-    assert same == Estimate(0.0, 0.0, 0.0)
+    same = paired_differences(label, probability, probability, group, metrics=("f1",), resamples=20)
+    assert same == {"f1": Estimate(0.0, 0.0, 0.0)}
     with pytest.raises(ValueError, match="luck"):
-        paired_difference(label, probability, worse, group, "luck")
+        paired_differences(label, probability, worse, group, metrics=("auc", "luck"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from src.utils.files import write_json
 from src.utils.models.bundle import bundle as bundles
 from src.utils.models.bundle import export as exporting
 from src.utils.models.bundle.bundle import (
+    better_on_validation,
     choose_default,
     default_bundle_dir,
     library_versions,
@@ -35,7 +36,7 @@ from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixel
 DECODER = module_digest("src.utils.data.pictures.decode")
 
 
-def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
+def fake_bundle(folder: Path, auc: float | None = None, called_ai: float = 0.5, **facts) -> Path:
     """The facts of a bundle around a file that is no model."""
     folder.mkdir(parents=True)
     (folder / "model.keras").write_bytes(b"not a model")
@@ -45,7 +46,7 @@ def fake_bundle(folder: Path, loss: float | None = None, **facts) -> Path:
         "input_size": SIZE,
         "resize": "squash",
         "output": "logits",
-        "metrics": {} if loss is None else {"validation": {"loss": loss}},
+        "metrics": {} if auc is None else {"validation": {"auc": auc, "called_ai": called_ai}},
         "versions": library_versions(),
         "model_file": "model.keras",
         "model_sha256": "3a8b3ff5ff3ac8b5ed1b8c5d3a2b6e41",
@@ -69,7 +70,7 @@ def test_a_saved_model_predicts_the_same_again(tmp_path: Path) -> None:
 
 
 def test_a_save_that_fails_leaves_the_old_bundle(tmp_path: Path) -> None:
-    folder = fake_bundle(tmp_path / "models" / "tiny", loss=0.5)
+    folder = fake_bundle(tmp_path / "models" / "tiny", auc=0.5)
     before = (folder / "bundle.json").read_text()
     with pytest.raises(ValueError, match="JSON"):
         save_bundle(folder, build_tiny(), {"metrics": {"validation": {"loss": float("nan")}}})
@@ -148,7 +149,7 @@ def test_a_model_that_cannot_be_exported_is_served_by_keras(tmp_path: Path) -> N
 
 
 def test_a_bad_export_never_becomes_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = fake_bundle(tmp_path / "models" / "tiny", loss=0.5)
+    folder = fake_bundle(tmp_path / "models" / "tiny", auc=0.5)
     before = (folder / "bundle.json").read_text()
     monkeypatch.setattr(
         exporting, "onnx_runtime", lambda path, size: lambda pixels: np.zeros((len(pixels), 2), np.float32)
@@ -280,21 +281,29 @@ def test_saving_the_same_model_again_touches_nothing(tmp_path: Path) -> None:
     assert not (folder / "calibration.json").exists()
 
 
-def test_default_is_the_lower_validation_loss_unless_there_is_a_best(tmp_path: Path) -> None:
+def test_default_is_the_better_one_on_validation_unless_there_is_a_best(tmp_path: Path) -> None:
     settings = Settings(root=tmp_path)
     models = settings.models_dir
     with pytest.raises(UserError, match="make reproduce"):
         default_bundle_dir(settings)
-    fake_bundle(models / "cnn_deck", loss=0.6)
-    fake_bundle(models / "cnn_scaled", loss=0.5)
+    fake_bundle(models / "cnn_deck", auc=0.6)
+    fake_bundle(models / "cnn_scaled", auc=0.7)
     fake_bundle(models / "cnn_other")
     assert default_bundle_dir(settings) == models / "cnn_scaled"
     assert not (models / "default").exists() and write_default(models) == "cnn_scaled"
     assert (models / "default").read_text() == "cnn_scaled\n"
-    best = fake_bundle(models / "best", loss=0.9)
+    best = fake_bundle(models / "best", auc=0.5)
     assert choose_default(models) == "best" and default_bundle_dir(settings) == best
     best.rename(tmp_path / "elsewhere")
     assert default_bundle_dir(settings) == models / "cnn_scaled"
+
+
+def test_a_model_with_one_answer_comes_after_any_with_two(tmp_path: Path) -> None:
+    fake_bundle(tmp_path / "constant", auc=0.9, called_ai=1.0)
+    fake_bundle(tmp_path / "other_constant", auc=0.8, called_ai=0.0)
+    assert better_on_validation(tmp_path, ["other_constant", "constant"]) == "constant"
+    fake_bundle(tmp_path / "chance", auc=0.45, called_ai=0.9)
+    assert better_on_validation(tmp_path, ["constant", "other_constant", "chance"]) == "chance"
 
 
 def test_reading_needs_neither_tensorflow_nor_pandas(tmp_path: Path) -> None:

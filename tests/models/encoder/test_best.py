@@ -149,3 +149,12 @@ def test_the_chosen_design_is_fitted_beside_the_plain_probe(project) -> None:
     assert tuple(heads["linear_probe"].weights) == PROBE.blocks
     assert heads["best"].bias == head.bias
     assert design_named("all blocks") is DESIGN
+
+
+def test_designs_are_in_the_order_of_their_complexity_and_the_plain_probe_can_be_kept() -> None:
+    sizes = [(len(one.blocks), len(one.fit_views), one.crops) for one in DESIGNS]
+    assert DESIGNS[0] is PROBE and PROBE.eligible
+    assert [blocks for blocks, *_ in sizes] == sorted(blocks for blocks, *_ in sizes)
+    clean, damaged = design_named("all blocks, clean"), design_named("all blocks")
+    assert DESIGNS.index(clean) < DESIGNS.index(damaged)
+    assert not design_named("all blocks, crops at prediction").eligible

@@ -8,7 +8,6 @@ import pytest
 
 from src.utils.analysis.checks.ablation import (
     ablation_table,
-    choose_candidate,
     readable_ablation,
     score_candidates,
     source_matrix,
@@ -150,7 +149,6 @@ def test_the_table_names_the_source_a_detector_fails_on() -> None:
     )
     assert table.loc["one", "worst"] < 0.65 < table.loc["steady", "worst"]
     assert np.isnan(table["worst_low"]).all()  # 18 groups of a class are too few for an interval
-    assert choose_candidate(table.reset_index()) == "steady"
     assert "not estimable" in readable_ablation(table.reset_index()).to_string()
 
 
@@ -161,13 +159,6 @@ def test_intervals_come_with_enough_groups() -> None:
     (row,) = table.to_dict("records")
     assert row["mean_low"] < row["mean"] < row["mean_high"]
     assert row["worst"] <= row["mean"]
-
-
-def test_only_what_is_eligible_is_chosen() -> None:
-    table = pd.DataFrame(
-        {"candidate": ["a", "b", "c"], "eligible": [False, True, True], "worst": [0.9, 0.7, 0.8]}
-    )
-    assert choose_candidate(table) == "c"
 
 
 def test_treatments_are_ranked_together() -> None:

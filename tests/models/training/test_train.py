@@ -20,11 +20,12 @@ from src.utils.models.bundle.bundle import load_bundle, load_model
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
 from src.utils.models.training import train as training
-from src.utils.models.training.feeding import batches_in_order, endless_batches, split_examples
+from src.utils.models.training.feeding import endless_batches, split_examples
 from src.utils.models.training.precision import choose_precision
 from src.utils.models.training.train import (
     Recipe,
     ResumeFile,
+    TrainingRun,
     data_fingerprint,
     train_model,
     train_or_load,
@@ -65,8 +66,25 @@ def test_every_epoch_has_every_picture_in_its_own_order(project: Project) -> Non
     assert sorted(first) == sorted(second) and not np.array_equal(first, second)
     resumed = endless_batches(cache, train, 10, seed=1, first_epoch=1)
     assert np.array_equal(np.concatenate([labels.numpy() for _, labels, _ in resumed.take(4)]), second)
-    in_order = np.concatenate([labels.numpy() for _, labels, _ in batches_in_order(cache, train, 10)])
-    assert np.array_equal(in_order, train.labels)
+
+
+def test_varied_pictures_follow_from_seed_and_epoch(project: Project) -> None:
+    _, images, cache = project
+    train = split_examples(images, "train")
+
+    def pixels(first_epoch: int = 0, **how) -> np.ndarray:
+        batches = endless_batches(cache, train, 32, seed=1, first_epoch=first_epoch, **how)
+        return next(iter(batches))[0].numpy()
+
+    varied = pixels(augment=True)
+    assert varied.shape == (32, cache.size, cache.size, 3) and varied.dtype == np.uint8
+    np.testing.assert_array_equal(varied, pixels(augment=True))
+    changed = np.abs(varied.astype(int) - pixels()).mean((1, 2, 3))
+    assert (changed > 0).all()
+    order = np.argsort(np.random.default_rng([1, 0]).permutation(32))
+    later = np.argsort(np.random.default_rng([1, 1]).permutation(32))
+    again = pixels(first_epoch=1, augment=True)
+    assert (again[later] != varied[order]).any((1, 2, 3)).all()
 
 
 def test_weights_follow_the_groups(project: Project) -> None:
@@ -90,7 +108,8 @@ def test_bundle_reproduces_its_metric_and_is_not_trained_twice(
     settings, images, cache = project
     first = train_or_load("tiny", build_tiny, images, cache, settings)
     assert first.trained
-    assert list(first.history) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    measured = ["val_loss", "val_accuracy", "val_auc", "val_called_ai"]
+    assert list(first.history) == ["epoch", "loss", "accuracy", *measured, "seconds"]
     assert first.history["epoch"].tolist() == [1, 2, 3]
 
     folder = settings.models_dir / "tiny"
@@ -171,7 +190,7 @@ def test_data_fingerprint_follows_what_is_learnt_from(project: Project) -> None:
 def test_a_killed_training_continues_as_if_nothing_had_happened(project: Project, tmp_path: Path) -> None:
     _, images, cache = project
     train, validation = split_examples(images, "train"), split_examples(images, "validation")
-    recipe = Recipe(epochs=4, seed=7, batch_size=8)
+    recipe = Recipe(epochs=4, seed=7, batch_size=8, augment=True, keep="auc", patience=4)
     whole = train_model(build_tiny, cache, train, validation, recipe, progress=False)
 
     program = f"""
@@ -206,7 +225,7 @@ train_model(build_tiny, cache, train, validation, {recipe!r}, "float32", resume,
     continued = train_model(build_tiny, cache, train, validation, recipe, "float32", resume, progress=False)
     assert [row["epoch"] for row in continued.history] == [1, 2, 3, 4]
     assert continued.best_epoch == whole.best_epoch
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc"):
         assert [row[name] for row in continued.history] == pytest.approx([row[name] for row in whole.history])
     for found, expected in zip(continued.best_weights, whole.best_weights, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -229,3 +248,38 @@ def test_timing_before_a_long_training_changes_nothing(
     assert "About half a minute for 2 epochs of 4 batches" in capsys.readouterr().out
     untold = train_model(build_tiny, cache, train, validation, recipe, progress=False)
     assert [row["loss"] for row in told.history] == pytest.approx([row["loss"] for row in untold.history])
+
+
+def history(*rows: tuple[float, float, float]) -> list[dict[str, float]]:
+    names = ("val_loss", "val_auc", "val_called_ai")
+    return [{"epoch": n} | dict(zip(names, row, strict=True)) for n, row in enumerate(rows, 1)]
+
+
+def test_the_best_epoch_is_that_of_the_lowest_loss_or_of_the_highest_auc_with_both_answers() -> None:
+    rows = history((0.7, 0.9, 1.0), (0.6, 0.5, 0.5), (0.9, 0.7, 0.4), (float("nan"), 0.7, 0.6))
+    assert TrainingRun("loss", rows).best_epoch == 2
+    assert TrainingRun("auc", rows).best_epoch == 3
+    assert TrainingRun("auc", rows[:1]).best_epoch == 1
+
+
+def test_training_ends_with_its_epochs_or_its_patience() -> None:
+    recipe = Recipe(epochs=9, seed=0, keep="auc", patience=2)
+    rows = history((0.7, 0.6, 0.5), (0.7, 0.5, 0.5), (0.7, 0.5, 0.5))
+    ended = [TrainingRun("auc", rows[:done]).has_ended(recipe) for done in range(4)]
+    assert ended == [False, False, False, True]
+    assert not TrainingRun("auc", rows).has_ended(replace(recipe, patience=None))
+    assert TrainingRun("auc", rows).has_ended(replace(recipe, patience=None, epochs=3))
+
+
+def test_patience_stops_a_training_and_a_stopped_one_is_not_continued(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, images, cache = project
+    same = {"loss": 0.7, "accuracy": 0.5, "auc": 0.5, "called_ai": 0.5}
+    monkeypatch.setattr(training, "validation_metrics", lambda *_: same)
+    train, validation = split_examples(images, "train"), split_examples(images, "validation")
+    recipe = Recipe(epochs=6, seed=7, keep="auc", patience=2)
+    for _ in range(2):
+        resume = ResumeFile(tmp_path / "state.npz", "key")
+        run = train_model(build_tiny, cache, train, validation, recipe, "float32", resume, progress=False)
+        assert (len(run.history), run.best_epoch) == (3, 1)

@@ -17,7 +17,7 @@ from src.utils.models.encoder.selection import Candidate, Fold, held_out_scores
 RESAMPLES = 300
 
 TABLE_COLUMNS = (
-    *("candidate", "part", "eligible", "mean", "mean_low", "mean_high"),
+    *("candidate", "part", "eligible", "mean", "mean_low", "mean_high", "mean_error"),
     *("worst", "worst_low", "worst_high", "worst_source"),
 )
 
@@ -61,7 +61,8 @@ def ablation_table(
         seed: Their seed.
 
     Returns:
-        A row a candidate, columns `TABLE_COLUMNS`; intervals NaN where not estimable.
+        A row a candidate, in their order, columns `TABLE_COLUMNS`; `mean_error` is `standard_error`;
+        intervals NaN where not estimable.
     """
     used = np.unique(np.concatenate([fold.score for fold in folds]))
     rows, weight = images.iloc[used], group_weights(images)[used]
@@ -69,11 +70,13 @@ def ablation_table(
     for candidate in candidates:
         statistic = held_out_statistic(images, folds, scores[candidate.name], used)
         entries = bootstrap(statistic, rows["group"], rows["label"], weight, resamples, seed)
-        by_source = _by_source(folds, _aucs(images, folds, scores[candidate.name], used)(weight))
+        values = _aucs(images, folds, scores[candidate.name], used)(weight)
+        by_source = _by_source(folds, values)
         table.append(
             {"candidate": candidate.name, "part": candidate.part, "eligible": candidate.eligible}
             | entries["mean"].columns("mean")
             | entries["worst"].columns("worst")
+            | {"mean_error": standard_error(folds, values)}
             | {"worst_source": min(by_source, key=by_source.get)}
         )
     return pd.DataFrame(table, columns=list(TABLE_COLUMNS))
@@ -95,10 +98,43 @@ def held_out_statistic(
     return statistic
 
 
+def standard_error(folds: Sequence[Fold], values: NDArray[np.float64]) -> float:
+    """Standard error of the mean AUC over left-out sources, as if other sources had been there to leave out.
+
+    The sources are what is left out, so they are the folds over which errors are taken (Hastie, Tibshirani
+    and Friedman 2009, section 7.10): the spread of the generated sources' means and that of the
+    human-made ones' add up. More pictures of a source do not make it smaller.
+
+    Args:
+        folds: From `selection.plan_folds`.
+        values: AUC of each fold, float64 [folds]; NaN where not defined.
+
+    Returns:
+        The standard error; NaN where fewer than two sources of a class were left out.
+    """
+    table = pd.DataFrame(
+        {"ai": [one.ai for one in folds], "human": [one.human for one in folds], "auc": values}
+    )
+    table = table.dropna()
+    ai, human = (table.groupby(side)["auc"].mean() for side in ("ai", "human"))
+    if len(ai) == len(human) == len(table):  # plain folds, each named after itself on both sides
+        return float(ai.sem())
+    return float(np.hypot(ai.sem(), human.sem()))
+
+
 def choose_candidate(table: pd.DataFrame) -> str:
-    """Name of the eligible candidate with the highest AUC on its worst left-out source."""
+    """Name the simplest eligible candidate whose mean AUC is within one standard error of the best one's.
+
+    The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3): of what cannot be
+    told apart, the simplest is expected to hold elsewhere.
+
+    Args:
+        table: From `ablation_table`; its rows are in the order of complexity, as `best.DESIGNS` are.
+    """
     eligible = table[table["eligible"]]
-    return str(eligible.loc[eligible["worst"].idxmax(), "candidate"])
+    best = eligible.loc[eligible["mean"].idxmax()]
+    error = best["mean_error"] if np.isfinite(best["mean_error"]) else 0.0
+    return str(eligible.loc[eligible["mean"] >= best["mean"] - error, "candidate"].iloc[0])
 
 
 def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ defined (a precision when nothing was called AI, an AUC of one class) is None in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ DECISION_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1"
 RANKING_METRICS = ("auc", "average_precision")
 METRICS = DECISION_METRICS + RANKING_METRICS
 """The headline metrics, in the order of every table."""
+
+COMPARED = ("balanced_accuracy", "auc")
+"""What two models are compared by."""
 
 
 def evaluate(
@@ -72,34 +76,46 @@ def evaluate(
     }
 
 
-def paired_difference(
+def paired_differences(
     label: ArrayLike,
     probability_a: ArrayLike,
     probability_b: ArrayLike,
     group: ArrayLike,
-    metric: str = "auc",
     weight: ArrayLike | None = None,
+    metrics: Sequence[str] = COMPARED,
     threshold: float = THRESHOLD,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Estimate:
-    """Metric of model A minus that of model B, with the interval of the difference over the same resamples.
+) -> dict[str, Estimate]:
+    """Metrics of model A minus those of model B, with the differences' intervals over the same resamples.
+
+    Args:
+        label: Classes, [n].
+        probability_a: Probabilities of class 1 by model A, [n].
+        probability_b: The same by model B, [n].
+        group: Groups, [n].
+        weight: Weights, [n].
+        metrics: Some of `METRICS`.
+        threshold: A picture is called AI from this probability on.
+        resamples: Number of bootstrap resamples.
+        seed: Their seed.
 
     Returns:
-        The models differ measurably if the interval leaves out zero.
+        By metric, −1 to 1; the models differ measurably if the interval leaves out zero.
 
     Raises:
-        ValueError: The metric is not one of `METRICS`.
+        ValueError: A metric is not one of `METRICS`.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is not one of {', '.join(METRICS)}")
+    if unknown := set(metrics) - set(METRICS):
+        raise ValueError(f"metric {min(unknown)!r} is not one of {', '.join(METRICS)}")
     first = headline_statistic(label, probability_a, threshold)
     second = headline_statistic(label, probability_b, threshold)
 
-    def difference(row_weight: NDArray[np.float64]) -> dict[str, float]:
-        return {metric: first(row_weight)[metric] - second(row_weight)[metric]}
+    def differences(row_weight: NDArray[np.float64]) -> dict[str, float]:
+        one, other = first(row_weight), second(row_weight)
+        return {metric: one[metric] - other[metric] for metric in metrics}
 
-    return bootstrap(difference, group, label, weight, resamples, seed)[metric]
+    return bootstrap(differences, group, label, weight, resamples, seed)
 
 
 def headline_statistic(label: ArrayLike, probability: ArrayLike, threshold: float = THRESHOLD) -> Statistic:

@@ -5,6 +5,7 @@ Reading a bundle's facts needs neither TensorFlow nor pandas: the web app does i
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import warnings
@@ -223,14 +224,14 @@ def load_model(bundle: Bundle) -> keras.Model:
 
 
 def read_history(folder: Path) -> pd.DataFrame:
-    """The epochs of a bundle's training: `epoch, loss, accuracy, val_loss, val_accuracy, seconds`."""
+    """The epochs of a bundle's training: `train.TrainingRun.history`."""
     import pandas as pd
 
     return pd.read_csv(folder / HISTORY_FILE)
 
 
 def choose_default(models_dir: Path) -> str:
-    """Name the model to use where one is needed: `best`, else the one with the lowest validation loss.
+    """Name the model to use where one is needed: `best`, else the better one on validation.
 
     Raises:
         UserError: No model has been trained.
@@ -253,12 +254,28 @@ def write_default(models_dir: Path) -> str:
 
 
 def better_on_validation(models_dir: Path, names: Iterable[str]) -> str:
-    """Name the model with the lowest validation loss among some.
+    """Name the model with the highest validation AUC among some, the first of equals; see `validation_rank`.
 
     Raises:
         UserError: One of them has not been trained.
     """
-    return min((load_bundle(models_dir / name) for name in names), key=_validation_loss).name
+
+    def rank(bundle: Bundle) -> tuple[bool, float]:
+        return validation_rank(bundle.facts["metrics"].get("validation", {}))
+
+    return max((load_bundle(models_dir / name) for name in names), key=rank).name
+
+
+def validation_rank(metrics: Mapping[str, float]) -> tuple[bool, float]:
+    """How good a model is by validation, to compare: one that gives both answers comes before any other.
+
+    Ranking alone would prefer a model that calls every picture the same: its AUC says nothing about that.
+
+    Args:
+        metrics: `auc` and `called_ai` (the share called AI-generated), 0–1; one not measured ranks last.
+    """
+    auc, called = (metrics.get(name, math.nan) for name in ("auc", "called_ai"))
+    return 0 < called < 1, -math.inf if math.isnan(auc) else auc
 
 
 def default_bundle_dir(settings: Settings) -> Path:
@@ -297,11 +314,6 @@ def _warn_of_other_versions(name: str, saved_with: Mapping[str, Any]) -> None:
             f"{name} was trained with other versions ({', '.join(changed)}): its numbers may differ.",
             stacklevel=3,
         )
-
-
-def _validation_loss(bundle: Bundle) -> float:
-    loss = bundle.facts["metrics"].get("validation", {}).get("loss")
-    return float("inf") if loss is None else loss
 
 
 def _is_same(new: Path, folder: Path) -> bool:

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 from src.utils.data.split import group_weights
 from src.utils.files import link_or_copy
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.encoder.features import read_size
-from src.utils.models.encoder.heads import balance, calibrate, fit_head, take
+from src.utils.models.encoder.heads import FOLDS, balance, calibrate, fit_head, take
 from src.utils.models.encoder.runtime import (
     BLOCKS,
     CLASS_BLOCKS,
@@ -28,6 +29,7 @@ from src.utils.models.encoder.runtime import (
     Head,
 )
 from src.utils.models.encoder.selection import Candidate, combined_candidate, head_candidate
+from src.utils.models.training.validation import validation_metrics
 from src.utils.settings import Settings
 
 
@@ -51,8 +53,8 @@ class Design:
 
     @property
     def eligible(self) -> bool:
-        """Whether it can be kept: it must show where it looked, in one encoding a picture."""
-        return PATCH_BLOCK in self.blocks and not self.crops
+        """Whether it can be kept: it needs one encoding a picture."""
+        return not self.crops
 
 
 _DAMAGED = ("whole", "damaged")
@@ -63,14 +65,21 @@ PROBE = Design("embedding", "plain linear probe (UnivFD): the final embedding", 
 
 DESIGNS = (
     PROBE,
-    Design("embedding, damaged", "the same, also fitted on damaged copies", (EMBEDDING,), _DAMAGED),
+    Design(
+        "embedding, damaged", "the final embedding, also fitted on damaged copies", (EMBEDDING,), _DAMAGED
+    ),
     Design("patches", "mean patch token of layer 8 alone", (PATCH_BLOCK,), _DAMAGED),
     Design("layers", "class tokens of layers 8 to 12, a regression each, averaged", CLASS_BLOCKS, _DAMAGED),
-    Design("layers + patches", "both of these", _LAYERS, _DAMAGED),
-    Design("layers + patches, clean", "the same, fitted without damaged copies", _LAYERS),
+    Design("layers + patches, clean", "layers and patches, fitted without damaged copies", _LAYERS),
+    Design("layers + patches", "layers and patches", _LAYERS, _DAMAGED),
+    Design("all blocks, clean", "layers, patches and embedding, fitted without damaged copies", BLOCKS),
     Design("all blocks", "layers, patches and embedding", BLOCKS, _DAMAGED),
-    Design("all blocks, clean", "the same, fitted without damaged copies", BLOCKS),
-    Design("all blocks, crops in training", "a crop at native resolution too", BLOCKS, (*_DAMAGED, "crop")),
+    Design(
+        "all blocks, crops in training",
+        "all blocks, also fitted on a crop at native resolution",
+        BLOCKS,
+        (*_DAMAGED, "crop"),
+    ),
     Design(
         "all blocks, crops at prediction",
         "whole picture and an undamaged native crop, averaged",
@@ -79,7 +88,10 @@ DESIGNS = (
         True,
     ),
 )
-"""Heads on the encoder, from plain to full; layers in twelfths of its depth."""
+"""Heads on the encoder in the order of their complexity: fewer blocks first, then fewer views of a picture.
+
+Of designs that are as good as each other the first is kept. Layers are counted in twelfths of the depth.
+"""
 
 
 def design_candidates(
@@ -237,10 +249,47 @@ def fit_design(
         seed: Seed of the folds that calibrate.
     """
     rows = np.flatnonzero(images["split"] == "train")
+    return _fit_rows(design, rows, images, views, seed, encoder.sha256)
+
+
+def out_of_fold(
+    design: Design, images: pd.DataFrame, views: Mapping[str, Features], seed: int = 0
+) -> np.ndarray:
+    """Score every picture by a head that was fitted and calibrated without its group.
+
+    The head weighs both classes the same in each fold, so that answers of different folds can be ranked
+    together.
+
+    Args:
+        design: The design.
+        images: Rows of the manifest, as many as every view has; each class has `heads.FOLDS` groups.
+        views: Features by name.
+        seed: Seed of the folds.
+
+    Returns:
+        Probability of AI, float64 [n].
+    """
+    label, group = images["label"].to_numpy(int), images["group"].to_numpy()
+    probability = np.empty(len(label))
+    for fit, score in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(label, label, group):
+        head = _fit_rows(design, fit, images, views, seed)
+        probability[score] = head_probability(head, take(views["whole"], score))
+    return probability
+
+
+def _fit_rows(
+    design: Design,
+    rows: np.ndarray,
+    images: pd.DataFrame,
+    views: Mapping[str, Features],
+    seed: int,
+    encoder_sha256: str = "",
+) -> Head:
+    """Fit and calibrate a design on some rows."""
     label, group = images["label"].to_numpy(int)[rows], images["group"].to_numpy()[rows]
     weight = group_weights(images)[rows]
     parts = [take(views[name], rows) for name in design.fit_views]
-    head = fit_head(parts, label, weight, design.blocks, encoder.sha256)
+    head = fit_head(parts, label, weight, design.blocks, encoder_sha256)
     return calibrate(head, parts, label, group, weight, seed)
 
 
@@ -294,15 +343,11 @@ def save_best(
 
 
 def validation_score(head: Head, images: pd.DataFrame, whole: Features) -> dict[str, float]:
-    """Weighted cross-entropy (`loss`, nats) and accuracy (0–1) on the validation split."""
+    """`validation_metrics` of a head, both classes with the same weight."""
     rows = np.flatnonzero(images["split"] == "validation")
     label = images["label"].to_numpy(int)[rows]
     weight = balance(label, group_weights(images)[rows])
-    odds = head.log_odds(take(whole, rows)).astype(np.float64)
-    return {
-        "loss": float(np.average(np.logaddexp(0, np.where(label == 1, -odds, odds)), weights=weight)),
-        "accuracy": float(np.average((odds >= 0) == label, weights=weight)),
-    }
+    return validation_metrics(label, head.log_odds(take(whole, rows)), weight)
 
 
 def head_probability(head: Head, whole: Features) -> np.ndarray:

@@ -96,7 +96,7 @@ def calibrate(
     Returns:
         The head, scaled; as it was if a class has too few groups for folds.
     """
-    if min(len(np.unique(group[label == one])) for one in (0, 1)) < FOLDS:
+    if not has_folds(label, group):
         return head
     odds = np.empty(len(label))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(label, label, group)
@@ -105,6 +105,11 @@ def calibrate(
         odds[score] = part.log_odds(take(views[0], score))
     line = LogisticRegression(C=1e3).fit(odds[:, None], label, sample_weight=balance(label, weight))
     return scale_head(head, max(float(line.coef_[0, 0]), _SMALLEST), float(line.intercept_[0]))
+
+
+def has_folds(label: np.ndarray, group: np.ndarray) -> bool:
+    """Whether each class has enough groups for grouped folds; classes and groups are [n]."""
+    return min(len(np.unique(group[label == one])) for one in (0, 1)) >= FOLDS
 
 
 def scale_head(head: Head, slope: float, intercept: float) -> Head:

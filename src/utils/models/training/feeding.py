@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.data.split import group_weights
+from src.utils.models.training.augmentation import vary_batch
 from src.utils.settings import CLASS_NAMES, UserError
 
 
@@ -58,11 +58,17 @@ def split_examples(images: pd.DataFrame, split: str) -> Examples:
 
 
 def endless_batches(
-    cache: PixelCache, examples: Examples, batch_size: int, seed: int, first_epoch: int = 0
+    cache: PixelCache,
+    examples: Examples,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    augment: bool = False,
 ) -> tf.data.Dataset:
     """Epoch after epoch, each in an order that follows from the seed and the epoch's number alone.
 
     So a training that continues at epoch 5 sees the pictures in the order the uninterrupted one would have.
+    The same holds for how each picture is varied.
 
     Args:
         cache: The pixels.
@@ -70,46 +76,34 @@ def endless_batches(
         batch_size: Pictures a batch; the last one of an epoch may have fewer.
         seed: Seed of the order.
         first_epoch: Epoch to start with, from 0.
+        augment: Whether every picture is varied a little, each time in another way.
 
     Returns:
-        Endless batches of pixels (uint8 [b, size, size, 3]), labels (int64 [b]) and weights (float32 [b]).
+        Endless batches of pixels (uint8 [b, size, size, 3]), labels (int64 [b]) and weights (float32 [b]);
+        two are ready in time.
     """
 
-    def positions() -> Iterator[np.ndarray]:
+    def positions() -> Iterator[tuple[int, np.ndarray]]:
         for epoch in count(first_epoch):
             order = np.random.default_rng([seed, epoch]).permutation(len(examples))
-            yield from _chunks(order, batch_size)
+            for start in range(0, len(order), batch_size):
+                yield epoch, order[start : start + batch_size]
 
-    return _read_batches(cache, examples, positions, tf.data.INFINITE_CARDINALITY)
+    def read(epoch: int, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        pixels = cache.gather(examples.rows[chosen])
+        if augment:
+            pixels = vary_batch(pixels, [(seed, int(epoch), int(one)) for one in chosen])
+        return pixels, examples.labels[chosen], examples.weights[chosen]
 
-
-def batches_in_order(cache: PixelCache, examples: Examples, batch_size: int) -> tf.data.Dataset:
-    """All pictures once, in order; batches as those of `endless_batches`."""
-    order = np.arange(len(examples))
-    number = math.ceil(len(examples) / batch_size)
-    return _read_batches(cache, examples, lambda: _chunks(order, batch_size), number)
-
-
-def _chunks(order: np.ndarray, length: int) -> Iterator[np.ndarray]:
-    return (order[start : start + length] for start in range(0, len(order), length))
-
-
-def _read_batches(
-    cache: PixelCache, examples: Examples, positions: Callable[[], Iterator[np.ndarray]], number: int
-) -> tf.data.Dataset:
-    """Read `number` batches of positions in `examples`: pixels, labels and weights, two batches ahead."""
-
-    def read(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return cache.gather(examples.rows[chosen]), examples.labels[chosen], examples.weights[chosen]
-
-    def load(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        pixels, labels, weights = tf.numpy_function(read, [chosen], [tf.uint8, tf.int64, tf.float32])
+    def load(epoch: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        pixels, labels, weights = tf.numpy_function(read, [epoch, chosen], [tf.uint8, tf.int64, tf.float32])
         return (
             tf.ensure_shape(pixels, [None, cache.size, cache.size, 3]),
             tf.ensure_shape(labels, [None]),
             tf.ensure_shape(weights, [None]),
         )
 
-    indices = tf.data.Dataset.from_generator(positions, output_signature=tf.TensorSpec([None], tf.int64))
+    signature = (tf.TensorSpec([], tf.int64), tf.TensorSpec([None], tf.int64))
+    indices = tf.data.Dataset.from_generator(positions, output_signature=signature)
     batches = indices.map(load, num_parallel_calls=2).prefetch(2)
-    return batches.apply(tf.data.experimental.assert_cardinality(number))
+    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))

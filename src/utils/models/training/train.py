@@ -27,10 +27,12 @@ from src.utils.models.bundle.bundle import (
     load_bundle,
     read_history,
     save_bundle,
+    validation_rank,
 )
-from src.utils.models.bundle.predictor import cached_logits, probability_of_ai, trace_model
-from src.utils.models.training.feeding import Examples, batches_in_order, endless_batches, split_examples
+from src.utils.models.bundle.predictor import Runtime, cached_logits, trace_model
+from src.utils.models.training.feeding import Examples, endless_batches, split_examples
 from src.utils.models.training.precision import choose_precision
+from src.utils.models.training.validation import validation_metrics
 from src.utils.settings import Settings, UserError
 
 WORTH_AN_ESTIMATE = 60
@@ -47,16 +49,23 @@ class Recipe:
     """How to train.
 
     Attributes:
-        epochs: Passes over the training split.
+        epochs: Passes over the training split, at most.
         seed: Seed of the pictures' order and of everything random in the network.
         batch_size: Pictures a step.
         learning_rate: Adam's; its usual value is what the deck's `optimizer='adam'` means.
+        augment: Whether training pictures are varied a little each time.
+        keep: Which epoch is best: `loss`, the lowest validation loss, or `auc`, the highest validation AUC,
+            after any epoch that gives both answers.
+        patience: Epochs without a better one after which training ends; None for never.
     """
 
     epochs: int
     seed: int
     batch_size: int = 32
     learning_rate: float = 1e-3
+    augment: bool = False
+    keep: str = "loss"
+    patience: int | None = None
 
 
 @dataclass
@@ -64,18 +73,31 @@ class TrainingRun:
     """What came out of the epochs so far.
 
     Attributes:
-        history: A row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`.
-        best_weights: Weights (float32) after the epoch of the lowest validation loss.
+        keep: Which epoch is best, as in `Recipe`.
+        history: A row an epoch: `epoch` (from 1), `loss`, `accuracy`, `val_loss`, `val_accuracy`, `val_auc`,
+            `val_called_ai`, `seconds`.
+        best_weights: Weights (float32) after the best epoch.
     """
 
+    keep: str = "loss"
     history: list[dict[str, float]] = field(default_factory=list)
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     @property
     def best_epoch(self) -> int:
-        """Epoch, from 1, of the lowest validation loss."""
-        losses = [row["val_loss"] if math.isfinite(row["val_loss"]) else math.inf for row in self.history]
-        return losses.index(min(losses)) + 1
+        """Number of the best epoch, from 1; the first of equals."""
+        return int(max(self.history, key=self._rank)["epoch"])
+
+    def has_ended(self, recipe: Recipe) -> bool:
+        """Whether all epochs are done, or the patience with them."""
+        done = len(self.history)
+        tired = recipe.patience is not None and done and done - self.best_epoch >= recipe.patience
+        return done >= recipe.epochs or bool(tired)
+
+    def _rank(self, row: dict[str, float]) -> tuple:
+        if self.keep == "auc":
+            return validation_rank({"auc": row["val_auc"], "called_ai": row["val_called_ai"]})
+        return (-row["val_loss"] if math.isfinite(row["val_loss"]) else -math.inf,)
 
     @property
     def seconds(self) -> float:
@@ -105,8 +127,8 @@ def train_or_load(
     """Train a network and save its bundle, unless the bundle there came from the very same training.
 
     The same means: pictures, split, weights, network, recipe, precision, versions and source code. An
-    interrupted training continues after its last whole epoch. The bundle holds the weights of the lowest
-    validation loss in float32, and its validation metrics are measured on that model.
+    interrupted training continues after its last whole epoch. The bundle holds the weights of the best epoch
+    in float32, and its validation metrics are measured on that model.
 
     Args:
         name: Name of the bundle.
@@ -153,6 +175,7 @@ def train_or_load(
         "data_fingerprint": data,
         "training": asdict(recipe)
         | {"precision": precision.policy, "seconds": round(run.seconds, 1), "best_epoch": run.best_epoch}
+        | {"epochs_run": len(run.history)}
         | {"pictures": len(train), "validation_pictures": len(validation)},
         "metrics": {"validation": weighted_score(model, cache, validation)},
     }
@@ -191,27 +214,33 @@ def train_model(
     """
     keras.utils.set_random_seed(recipe.seed)
     model = build_and_compile(build, recipe, policy)
-    run = (resume.load(model) if resume else None) or TrainingRun()
+    run = (resume.load(model, recipe.keep) if resume else None) or TrainingRun(recipe.keep)
     done = len(run.history)
     steps = math.ceil(len(train) / recipe.batch_size)
     if done:
         _report(progress, f"Continuing after epoch {done} of {recipe.epochs}.")
+    if run.has_ended(recipe):
+        return run
+    batches = functools.partial(
+        endless_batches, cache, train, recipe.batch_size, recipe.seed, augment=recipe.augment
+    )
     if progress and (recipe.epochs - done) * steps >= WORTH_AN_ESTIMATE:
-        batches = endless_batches(cache, train, recipe.batch_size, recipe.seed)
-        seconds = _seconds_per_batch(model, batches) * steps * (recipe.epochs - done)
+        seconds = _seconds_per_batch(model, batches()) * steps * (recipe.epochs - done)
         seconds *= 1 + len(validation) / len(train) / 3  # the forward pass is a third of the work
-        print(f"About {_in_words(seconds)} for {recipe.epochs - done} epochs of {steps} batches.")
-    if done < recipe.epochs:
-        model.fit(
-            endless_batches(cache, train, recipe.batch_size, recipe.seed, first_epoch=done),
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=recipe.epochs,
-            validation_data=batches_in_order(cache, validation, recipe.batch_size),
-            callbacks=[_KeepEpochs(run, resume), _ProgressBar((recipe.epochs - done) * steps, progress)],
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        most = "At most about" if recipe.patience else "About"
+        print(f"{most} {_in_words(seconds)} for {recipe.epochs - done} epochs of {steps} batches.")
+    model.fit(
+        batches(first_epoch=done),
+        steps_per_epoch=steps,
+        initial_epoch=done,
+        epochs=recipe.epochs,
+        callbacks=[
+            _KeepEpochs(run, recipe, resume, cache, validation),
+            _ProgressBar((recipe.epochs - done) * steps, progress),
+        ],
+        shuffle=False,  # the batches are shuffled already
+        verbose=0,
+    )
     return run
 
 
@@ -251,8 +280,13 @@ class ResumeFile:
         with atomic_path(self.path) as temporary:
             np.savez(temporary, key=self.key, history=json.dumps(run.history), **arrays)
 
-    def load(self, model: keras.Model) -> TrainingRun | None:
-        """Put a saved state back into the model, if there is one of the same training."""
+    def load(self, model: keras.Model, keep: str = "loss") -> TrainingRun | None:
+        """Put a saved state back into the model, if there is one of the same training.
+
+        Args:
+            model: Built and compiled as the one that was saved.
+            keep: Which epoch is best, as in `Recipe`.
+        """
         if not self.path.is_file():
             return None
         with np.load(self.path) as saved:
@@ -260,7 +294,7 @@ class ResumeFile:
                 return None
             _assign(model, [saved[f"variable_{i}"] for i in range(len(_variables(model)))])
             best = [saved[f"best_{i}"] for i in range(len(model.weights))]
-            return TrainingRun(json.loads(str(saved["history"])), best)
+            return TrainingRun(keep, json.loads(str(saved["history"])), best)
 
     def remove(self) -> None:
         """Forget the state."""
@@ -268,23 +302,37 @@ class ResumeFile:
 
 
 class _KeepEpochs(keras.callbacks.Callback):
-    """After each epoch: note it, keep the best weights, save the state."""
+    """After each epoch: measure on validation, keep the best weights, save the state, perhaps end."""
 
-    def __init__(self, run: TrainingRun, resume: ResumeFile | None):
+    def __init__(
+        self,
+        run: TrainingRun,
+        recipe: Recipe,
+        resume: ResumeFile | None,
+        cache: PixelCache,
+        validation: Examples,
+    ):
         super().__init__()
-        self.run, self.resume = run, resume
+        self.run, self.recipe, self.resume = run, recipe, resume
+        self.cache, self.validation = cache, validation
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.runtime = trace_model(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        measured = _score(self.runtime, self.cache, self.validation)
+        numbers = {name: float(logs[name]) for name in ("loss", "accuracy")}
+        numbers |= {f"val_{name}": value for name, value in measured.items()}
         seconds = time.perf_counter() - self.started
-        numbers = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         self.run.history.append({"epoch": epoch + 1, **numbers, "seconds": seconds})
         if self.run.best_epoch == epoch + 1:
             self.run.best_weights = self.model.get_weights()
         if self.resume:
             self.resume.save(self.model, self.run)
+        self.model.stop_training = self.run.has_ended(self.recipe)
 
 
 class _ProgressBar(keras.callbacks.Callback):
@@ -303,13 +351,13 @@ class _ProgressBar(keras.callbacks.Callback):
 
 
 def weighted_score(model: keras.Model, cache: PixelCache, examples: Examples) -> dict[str, float]:
-    """Weighted cross-entropy (`loss`, nats) and accuracy (0–1) at threshold 0.5 of a float32 model."""
-    probability = probability_of_ai(cached_logits(trace_model(model), cache, examples.rows))
-    of_label = np.where(examples.labels == 1, probability, 1 - probability)
-    return {
-        "loss": float(np.average(-np.log(np.maximum(of_label, 1e-12)), weights=examples.weights)),
-        "accuracy": float(np.average((probability >= 0.5) == examples.labels, weights=examples.weights)),
-    }
+    """`validation_metrics` of a network on some pictures, each weighted by its group."""
+    return _score(trace_model(model), cache, examples)
+
+
+def _score(runtime: Runtime, cache: PixelCache, examples: Examples) -> dict[str, float]:
+    logits = cached_logits(runtime, cache, examples.rows)
+    return validation_metrics(examples.labels, logits[:, 1] - logits[:, 0], examples.weights)
 
 
 def data_fingerprint(images: pd.DataFrame) -> str:
