@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 
 from src.utils.estimate import Estimate
-from src.utils.plots.evaluation import confusion_plot, metric_forest, probability_plot, roc_plot
+from src.utils.names import model_name
+from src.utils.plots.evaluation import (
+    confusion_plot,
+    matrices_plot,
+    metric_forest,
+    probability_plot,
+    roc_plot,
+)
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 INTERVAL = Estimate(0.71, 0.62, 0.79)
@@ -22,6 +29,18 @@ def test_the_confusion_matrix_shows_counts_and_shares():
 
 def test_a_confusion_matrix_without_a_class():
     assert words(confusion_plot([[0, 0], [2, 2]]).axes[1]) == ["–", "–", "50 %", "50 %"]
+
+
+def test_matrices_stand_side_by_side_and_one_answer_for_all_is_named() -> None:
+    figure = matrices_plot({"cnn_deck": [[0, 60], [0, 60]], "best": [[57, 3], [1, 59]]}, "A note.")
+    deck, best = figure.axes
+    assert words(deck) == ["0 %", "100 %", "0 %", "100 %", "0 pictures", "60 pictures"] + [
+        "0 pictures",
+        "60 pictures",
+    ]
+    assert words(best)[:4] == ["95 %", "5 %", "2 %", "98 %"] and words(best)[6] == "1 picture"
+    assert title(figure) == f"One answer for every picture: {model_name('cnn_deck')}"
+    assert nothing_is_cut_off(figure)
 
 
 def test_the_roc_curve_has_its_band_and_its_area():

@@ -36,6 +36,10 @@ def test_the_matrix_shows_every_pair() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Argon", "campus"]
 
 
+def test_a_model_without_patches_has_no_evidence_to_show() -> None:
+    assert evidence_gallery([], None, [], []).startswith("The model that was kept reads no single patches")
+
+
 def test_evidence_is_signed_on_one_scale() -> None:
     maps = [np.full((14, 14), -1.0), np.full((14, 14), 3.0)]
     pictures = [np.zeros((20, 30, 3), np.uint8)] * 2

@@ -8,6 +8,8 @@ from src.utils.datasets import DEMONSTRATION
 from src.utils.estimate import Estimate
 from src.utils.story.answers import (
     calibration_sentence,
+    chance_sentences,
+    fair_sentence,
     links,
     matrix_sentence,
     on_test,
@@ -27,7 +29,8 @@ def test_a_model_is_described_beside_its_baselines() -> None:
     known = {"balanced_accuracy": Estimate(0.5), "auc": Estimate(0.63, 0.5, 0.7), "f1": Estimate(0.67)}
     models = {name: known for name in ("metadata_only", "always_ai")}
     models["cnn_deck"] = {**known, "confusion_matrix": [[45, 15], [6, 54]]}
-    said = on_test("cnn_deck", models, 1120, 24)
+    compared = {"cnn_scaled_minus_cnn_deck": {"test": {"auc": Estimate(0.1, 0.02, 0.2)}}}
+    said = on_test("cnn_deck", models, compared, 1120, 24)
     assert said[0] == (
         "`cnn_deck` on 1,120 test pictures in 24 groups: balanced accuracy 0.50 (interval not estimable), "
         "ROC-AUC 0.63 [0.50, 0.70]."
@@ -36,7 +39,30 @@ def test_a_model_is_described_beside_its_baselines() -> None:
         "Of 60 human-made pictures it calls 15 AI-generated (false-positive rate 25 %); "
         "of 60 AI-generated ones it misses 6 (recall 90 %)."
     )
-    assert "ROC-AUC of 0.63 [0.50, 0.70]" in said[2] and "F1 of 0.67" in said[3]
+    assert said[2] == (
+        "That cannot be told from guessing: the interval of its ROC-AUC, 0.63 [0.50, 0.70], reaches 0.50. "
+        "Notebook 09 looks for a better model."
+    )
+    assert said[3].endswith("change the deck's ROC-AUC by: test 0.10 [0.02, 0.20] (better).")
+    assert "ROC-AUC of 0.63 [0.50, 0.70]" in said[4] and "F1 of 0.67" in said[5]
+
+
+def test_a_model_above_chance_is_not_called_a_guess() -> None:
+    assert chance_sentences({"auc": Estimate(0.7, 0.51, 0.8)}, None) == []
+    (said,) = chance_sentences({"auc": Estimate(0.7)}, {"auc": Estimate(0.9, 0.8, 0.95)})
+    assert said.endswith("The improved model (notebook 09) reaches 0.90 [0.80, 0.95] on the same pictures.")
+
+
+def test_a_difference_is_a_finding_only_where_its_interval_leaves_out_zero() -> None:
+    kinds = {
+        "no interval, so no finding": Estimate(0.1),
+        "worse": Estimate(-0.1, -0.2, -0.01),
+        "no measurable difference": Estimate(0.1, -0.1, 0.2),
+    }
+    for words, difference in kinds.items():
+        said = fair_sentence({"cnn_scaled_minus_cnn_deck": {"unseen": {"auc": difference}}})
+        assert said.endswith(f"unseen {difference.text()} ({words}).")
+    assert fair_sentence({}).endswith("not measured.")
 
 
 def test_a_rate_needs_pictures() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from src.utils.estimate import Estimate
-from src.utils.story.improvement import ONE_TASTE, combination_sentence, improvement
+from src.utils.story.improvement import ONE_TASTE, combination_sentence, difference_sentences, improvement
 
 ABLATION = pd.DataFrame(
     [
@@ -28,7 +28,7 @@ def metrics(best: float, probe: float) -> dict:
 
 
 def test_what_was_kept_stands_beside_the_plain_probe_with_its_worst_source() -> None:
-    said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), metrics(0.8, 0.6), True)
+    said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), metrics(0.8, 0.6), {}, True)
     assert said[0] == (
         "Kept: `all blocks`, the simplest within one standard error of the best. On sources left out of "
         "training its AUC is 0.95 on average and 0.80 on the worst, campus (human); the plain probe "
@@ -41,7 +41,7 @@ def test_what_was_kept_stands_beside_the_plain_probe_with_its_worst_source() -> 
 
 
 def test_without_unseen_sources_it_says_so_and_other_datasets_have_no_taste() -> None:
-    said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), {}, False)
+    said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), {}, {}, False)
     assert said[5:] == ["This dataset has no unseen sources to measure on."]
 
 
@@ -52,9 +52,20 @@ def test_what_averaging_changes_is_read_from_the_table() -> None:
 
 
 def test_a_kept_plain_probe_is_not_compared_with_itself() -> None:
-    said = improvement(ABLATION, "embedding", "embedding", metrics(0.9, 0.9), {}, False)
+    said = improvement(ABLATION, "embedding", "embedding", metrics(0.9, 0.9), {}, {}, False)
     assert said[0] == (
         "Kept: `embedding`, the plain probe. No design is better by more than one standard error over the "
         "sources that were left out, so `best` and `linear_probe` are the same model. On sources left out of "
         "training its AUC is 0.90 on average and 0.70 on the worst, Flux (AI)."
     )
+
+
+def test_better_is_said_only_where_the_interval_leaves_out_zero() -> None:
+    def said(*numbers: float) -> str:
+        compared = {"best_minus_linear_probe": {"test": {"auc": Estimate(*numbers)}}}
+        return difference_sentences(compared)[0]
+
+    assert said(0.1, 0.05, 0.2).endswith("ROC-AUC on test: 0.10 [0.05, 0.20]; it is better.")
+    assert said(-0.1, -0.2, -0.05).endswith("it is worse.")
+    assert said(0.1, -0.1, 0.2).endswith("these pictures cannot tell the two apart.")
+    assert said(0.1).endswith("so it is no finding.")

@@ -19,6 +19,7 @@ from typing import Any
 
 from PIL import Image
 
+from src.utils.analysis.scoring.results import difference_name
 from src.utils.datasets import DATASETS
 from src.utils.estimate import read_estimates
 from src.utils.files import atomic_path, read_json, write_text
@@ -29,7 +30,7 @@ from src.utils.settings import PROJECT_ROOT, Settings, UserError
 SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md")
 """Documents with generated blocks and promoted figures."""
 
-HEADLINE = ("balanced_accuracy", "auc", "f1")
+HEADLINE = ("balanced_accuracy", "auc")
 
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
@@ -42,25 +43,30 @@ def markdown_table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def results_block(results: dict[str, Any]) -> str:
-    """The headline table: one row a model, scored on the test split and on unseen sources."""
+    """The headline table: a row a model, on the test split and on unseen sources, then a row a difference."""
     unseen = results.get("unseen", {})
     rows = [
-        [
-            f"{model_name(name)} (`{name}`)",
-            *(interval_text(entry.get(metric)) for metric in HEADLINE),
-            interval_text(unseen.get(name, {}).get("auc")),
-        ]
+        _headline_row(f"{model_name(name)} (`{name}`)", entry, unseen.get(name, {}))
         for name, entry in results["models"].items()
     ]
-    table = markdown_table(["Model", *map(metric_name, HEADLINE), "ROC-AUC, unseen sources"], rows)
+    rows += [
+        _headline_row(f"*{difference_name(pair)}*", splits.get("test", {}), splits.get("unseen", {}))
+        for pair, splits in results.get("comparisons", {}).items()
+    ]
+    columns = [f"{metric_name(metric)}, {split}" for split in ("test", "unseen") for metric in HEADLINE]
+    table = markdown_table(["Model", *columns], rows)
     counts = f"{results['n_train']} training, {results['n_validation']} validation, {results['n_test']} test"
     dataset = DATASETS[results["source"]].title.capitalize()
     return (
         f"{table}\n\n"
         f"{dataset}, {results['split']} split, seed {results['seed']}: {counts} pictures. "
-        "Brackets are 95 % intervals from a bootstrap over originals, not over crops; none is given below "
-        "20 originals of a class. Unseen sources are generators and photo sources that no training met."
+        "Brackets are 95 % intervals from a bootstrap over originals, not over crops; differences are paired "
+        "over the same originals. *Unseen* are generators and photo sources that no training met."
     )
+
+
+def _headline_row(title: str, test: dict[str, Any], unseen: dict[str, Any]) -> list[str]:
+    return [title, *(interval_text(part.get(metric)) for part in (test, unseen) for metric in HEADLINE)]
 
 
 def notebooks_block(results: dict[str, Any]) -> str:

@@ -53,29 +53,10 @@ def confusion_plot(
         (left, [[f"{count:,}" for count in row] for row in counts], "Pictures"),
         (right, words, "Share of the true class"),
     ):
-        seaborn.heatmap(
-            shares,
-            annot=np.array(text),
-            fmt="",
-            cmap="Greys",
-            vmin=0,
-            vmax=1.6,
-            square=True,
-            cbar=False,
-            linewidths=4,
-            annot_kws={"fontsize": 34, "fontweight": "bold", "color": INK},
-            ax=axes,
-        )
+        _draw_shares(axes, shares, text, 34)
         for cell, word in enumerate(OUTCOMES if axes is left else ()):
             axes.text(cell % 2 + 0.5, cell // 2 + 0.72, word, ha="center", va="center", color=INK)
         axes.set_title(name)
-        axes.set_xticklabels(CLASS_NAMES, rotation=0)
-        axes.set_yticklabels(CLASS_NAMES, rotation=90, va="center")
-        axes.set(xlabel="The model says", ylabel="The truth is")
-        axes.tick_params(length=0)
-        for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-            for label, colour in zip(labels, CLASS_COLOURS, strict=True):
-                label.set(color=colour, fontweight="bold")
     return figure
 
 
@@ -228,6 +209,61 @@ def _wrong(
         return np.nan
     called_ai = probability[mine] >= threshold
     return float(np.average(called_ai if one == 0 else ~called_ai, weights=weight[mine]))
+
+
+def matrices_plot(matrices: Mapping[str, Sequence[Sequence[int]]], note: str = "") -> Figure:
+    """Draw the confusion matrices of several models side by side, as shares of each true class.
+
+    Args:
+        matrices: By model, `[[TN, FP], [FN, TP]]`, rows are the truth.
+        note: Which data.
+    """
+    figure = new_figure(_matrices_title(matrices), note)
+    panels = figure.subplots(1, len(matrices), squeeze=False)[0]
+    for axes, (model, matrix) in zip(panels, matrices.items(), strict=True):
+        counts = np.asarray(matrix)
+        totals = counts.sum(axis=1, keepdims=True)
+        shares = np.divide(counts, totals, out=np.zeros((2, 2)), where=totals > 0)
+        _draw_shares(axes, shares, [[percent(share) for share in row] for row in shares], 28)
+        for cell, count in enumerate(counts.ravel()):
+            words = f"{count:,} {'picture' if count == 1 else 'pictures'}"
+            axes.text(cell % 2 + 0.5, cell // 2 + 0.74, words, ha="center", va="center", color=INK)
+        axes.set_title(model_name(model))
+        axes.set_ylabel("The truth is" if axes is panels[0] else "")
+    return figure
+
+
+def _draw_shares(axes: Axes, shares: np.ndarray, words: ArrayLike, size: float) -> None:
+    """Draw one two-by-two table, shaded by the shares, with the classes in their colours."""
+    seaborn.heatmap(
+        shares,
+        annot=np.array(words),
+        fmt="",
+        cmap="Greys",
+        vmin=0,
+        vmax=1.6,
+        square=True,
+        cbar=False,
+        linewidths=4,
+        annot_kws={"fontsize": size, "fontweight": "bold", "color": INK},
+        ax=axes,
+    )
+    axes.set_xticklabels(CLASS_NAMES, rotation=0)
+    axes.set_yticklabels(CLASS_NAMES, rotation=90, va="center")
+    axes.set(xlabel="The model says", ylabel="The truth is")
+    axes.tick_params(length=0)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        for label, colour in zip(labels, CLASS_COLOURS, strict=True):
+            label.set(color=colour, fontweight="bold")
+
+
+def _matrices_title(matrices: Mapping[str, Sequence[Sequence[int]]]) -> str:
+    """Name the models that give everybody one answer, if there are any."""
+    columns = {name: np.asarray(matrix).sum(axis=0) for name, matrix in matrices.items()}
+    silent = [model_name(name) for name, called in columns.items() if not called.all()]
+    if silent:
+        return f"One answer for every picture: {' and '.join(silent)}"
+    return "Right answers lie on the diagonal from the upper left to the lower right"
 
 
 def _confusion_title(shares: np.ndarray, model: str) -> str:

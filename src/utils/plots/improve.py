@@ -96,20 +96,25 @@ def source_plot(matrix: pd.DataFrame, note: str = "") -> Figure:
 
 def evidence_gallery(
     pictures: Sequence[np.ndarray],
-    maps: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray] | None,
     labels: Sequence[int],
     probability: Sequence[float],
     note: str = "",
-) -> Figure:
+) -> Figure | str:
     """Pictures over their evidence maps.
 
     Args:
         pictures: uint8 [h, w, 3] each, whole pictures.
-        maps: float [rows, columns] each: above 0 speaks for AI.
+        maps: float [rows, columns] each: above 0 speaks for AI; None if the model reads no patches.
         labels: Classes.
         probability: Probabilities of AI, shown beside the class.
         note: Which data.
+
+    Returns:
+        The figure, or a sentence where there are no maps.
     """
+    if maps is None:
+        return "The model that was kept reads no single patches, so it says nothing of places."
     figure = new_figure("Where the patches speak for AI (orange) or for a person (blue)", note)
     grid = figure.subplots(2, len(pictures), squeeze=False)
     limit = max(float(np.percentile(np.abs(np.stack(list(maps))), 98)), 1e-9)

@@ -11,13 +11,24 @@ from src.utils.datasets import DEMONSTRATION
 from src.utils.estimate import Estimate
 from src.utils.names import interval_text, percent
 
+CHANCE = 0.5
+"""ROC-AUC of a coin toss."""
 
-def on_test(name: str, models: Mapping[str, Mapping[str, Any]], pictures: int, groups: int) -> list[str]:
+
+def on_test(
+    name: str,
+    models: Mapping[str, Mapping[str, Any]],
+    compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]],
+    pictures: int,
+    groups: int,
+) -> list[str]:
     """Say how often a model is right on the test split, beside the two baselines.
 
     Args:
         name: The model.
-        models: By model, its metrics: of this one, of `metadata_only` and of `always_ai`.
+        models: By model, its metrics: of this one, of `metadata_only` and of `always_ai`; of `best` where
+            it is known already.
+        compared: `cnn_scaled_minus_cnn_deck` → split → metric → estimate.
         pictures: Pictures in the test split.
         groups: Their groups.
     """
@@ -26,12 +37,57 @@ def on_test(name: str, models: Mapping[str, Mapping[str, Any]], pictures: int, g
         f"`{name}` on {pictures:,} test pictures in {groups:,} groups: balanced accuracy "
         f"{interval_text(mine['balanced_accuracy'])}, ROC-AUC {interval_text(mine['auc'])}.",
         matrix_sentence(mine["confusion_matrix"]),
+        *chance_sentences(mine, models.get("best")),
+        fair_sentence(compared),
         "A model that reads only facts about the files reaches a ROC-AUC of "
         f"{interval_text(models['metadata_only']['auc'])}.",
         f"Answering AI every time has an F1 of {interval_text(models['always_ai']['f1'])}: a high F1 alone "
         "says little.",
         "The deck's 0.96 was accuracy on its own training pictures: it cannot be compared with numbers here.",
     ]
+
+
+def chance_sentences(mine: Mapping[str, Any], best: Mapping[str, Any] | None) -> list[str]:
+    """Say that a model cannot be told from guessing, if so, and what the improved model does.
+
+    Args:
+        mine: The model's metrics on the test split.
+        best: The improved model's; None where it does not exist yet.
+    """
+    area = mine["auc"]
+    if area.low is not None and area.low > CHANCE:
+        return []
+    better = (
+        f" The improved model (notebook 09) reaches {interval_text(best['auc'])} on the same pictures."
+        if best
+        else " Notebook 09 looks for a better model."
+    )
+    return [
+        "That cannot be told from guessing: the interval of its ROC-AUC, "
+        f"{area.text()}, reaches {CHANCE:.2f}.{better}"
+    ]
+
+
+def fair_sentence(compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> str:
+    """Say what training the deck's network fairly bought; `compared` as for `on_test`."""
+    changes = (
+        "Scaled pixels, varied pictures, a smaller learning rate and the epoch of the best validation ROC-AUC"
+    )
+    splits = compared.get("cnn_scaled_minus_cnn_deck", {})
+    told = [
+        f"{split} {metrics['auc'].text()} ({_against_zero(metrics['auc'])})"
+        for split, metrics in splits.items()
+    ]
+    return f"{changes} change the deck's ROC-AUC by: {'; '.join(told) or 'not measured'}."
+
+
+def _against_zero(difference: Estimate) -> str:
+    """Say whether a difference is one."""
+    if difference.low is None or difference.high is None:
+        return "no interval, so no finding"
+    if difference.low > 0:
+        return "better"
+    return "worse" if difference.high < 0 else "no measurable difference"
 
 
 def matrix_sentence(matrix: list[list[int]]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from src.utils.estimate import Estimate
 from src.utils.names import as_it_is, interval_text
 
 PARTNER = "all blocks"
@@ -25,7 +26,13 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def improvement(
-    ablation: pd.DataFrame, kept: str, plain: str, test: Metrics, unseen: Metrics, sample: bool
+    ablation: pd.DataFrame,
+    kept: str,
+    plain: str,
+    test: Metrics,
+    unseen: Metrics,
+    compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]],
+    sample: bool,
 ) -> list[str]:
     """Say which detector was kept, what its parts bring, and what it reaches.
 
@@ -35,6 +42,7 @@ def improvement(
         plain: The plain probe it is compared with.
         test: Metrics of `best` and `linear_probe` on the test split.
         unseen: The same on unseen sources; empty where there are none.
+        compared: `best_minus_linear_probe` → split → metric → estimate.
         sample: Whether the dataset is the sample.
     """
     return [
@@ -45,6 +53,7 @@ def improvement(
         _compared("Unseen sources", unseen)
         if unseen
         else "This dataset has no unseen sources to measure on.",
+        *([] if kept == plain else difference_sentences(compared)),
         *([ONE_TASTE] if sample else []),
     ]
 
@@ -91,6 +100,23 @@ def combination_sentence(ablation: pd.DataFrame, partner: str, other: str) -> st
         f"(chance is 0.50). Averaged with `{partner}`, the worst source goes from {before:.2f} "
         f"to {after:.2f}."
     )
+
+
+def difference_sentences(compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> list[str]:
+    """Say whether the improved model is measurably better than the plain probe; `compared` as above."""
+    said = []
+    for split, metrics in compared.get("best_minus_linear_probe", {}).items():
+        area = metrics["auc"]
+        if area.low is None or area.high is None:
+            verdict = "too few groups for an interval, so it is no finding"
+        elif area.low > 0:
+            verdict = "it is better"
+        elif area.high < 0:
+            verdict = "it is worse"
+        else:
+            verdict = "these pictures cannot tell the two apart"
+        said.append(f"Improved model minus plain probe, ROC-AUC on {split}: {area.text()}; {verdict}.")
+    return said
 
 
 def _compared(where: str, metrics: Metrics) -> str:

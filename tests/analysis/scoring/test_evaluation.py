@@ -135,6 +135,7 @@ def two_splits() -> pd.DataFrame:
         {
             "label": np.tile([0, 1], 40),
             "group": [f"g{number}" for number in range(80)],
+            "file_name": [f"train_data/{number}.jpg" for number in range(80)],
             "split": ["test"] * 40 + ["unseen"] * 40,
         }
     )

@@ -90,6 +90,45 @@ def card_metrics(
     return cards
 
 
+def read_section(reports_dir: Path, notebook: str, section: str) -> dict[str, Any]:
+    """Read what another notebook measured.
+
+    Args:
+        reports_dir: `reports/<source>`.
+        notebook: The notebook's two digits.
+        section: Such as `models`.
+
+    Returns:
+        Empty where that notebook has not run yet, or measured no such thing.
+
+    Raises:
+        UserError: The notebook's file is damaged.
+    """
+    path = reports_dir / "metrics" / f"{notebook}.json"
+    return _read_object(path).get(section, {}) if path.is_file() else {}
+
+
+def difference_table(comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Lay out how far one model is above another, a row per pair and split: "0.04 [-0.01, 0.09]".
+
+    Args:
+        comparisons: From `evaluation.comparison`: `A_minus_B` → split → metric → estimate.
+    """
+    rows = {
+        (difference_name(pair), split): {
+            metric_name(name): interval_text(entry) for name, entry in metrics.items()
+        }
+        for pair, splits in comparisons.items()
+        for split, metrics in splits.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Difference", "Split"])
+
+
+def difference_name(pair: str) -> str:
+    """Say `A_minus_B` for people."""
+    return " minus ".join(map(model_name, pair.split("_minus_")))
+
+
 def metrics_table(
     metrics: Mapping[str, Any],
     columns: Sequence[str] = TABLE_METRICS,
