@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +113,14 @@ def test_only_slides(tmp_path):
         assert image.width >= 1920
 
 
+def test_the_decks_figures_open_the_index(tmp_path):
+    names = ("02_audit", "05_confusion_matrix", "07_category_1", "07_association", "07_confidence")
+    for name in names:
+        save(tmp_path, name)
+    stems = [Path(entry["file"]).stem for entry in read_index(tmp_path)]
+    assert stems == ["07_confidence", "07_category_1", "05_confusion_matrix", "02_audit", "07_association"]
+
+
 def test_a_damaged_index_is_named(tmp_path):
     (tmp_path / "index.json").write_text('[{"notebook": "04"}]')
     with pytest.raises(UserError, match=r"index\.json is damaged"):
@@ -149,6 +158,7 @@ from src.utils.plots.figure import style
 from src.utils.plots import training
 assert dict(matplotlib.rcParams) == before
 import sys
+from pathlib import Path
 assert "tensorflow" not in sys.modules and "sklearn" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

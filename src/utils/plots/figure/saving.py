@@ -20,6 +20,10 @@ from src.utils.settings import UserError
 
 INDEX_NAME = "index.json"
 KINDS = ("plot", "gallery")
+
+DECK_FIGURES = ("07_confidence", "07_category_", "05_confusion_matrix")
+"""How the names of the figures begin that the deck showed or announced: they open the index, in this order."""
+
 SUFFIXES = ("png", "svg", "jpg")
 MIN_WIDTH = 1920
 PREVIEW_WIDTH = 1000
@@ -106,7 +110,7 @@ def drop_figure(name: str, folder: Path) -> None:
 
 
 def read_index(folder: Path) -> list[dict[str, str]]:
-    """Read a folder's figures: file, notebook, caption and alt text of each, sorted by file.
+    """Read a folder's figures: file, notebook, caption and alt text of each, the deck's first, then by file.
 
     Raises:
         UserError: The index is not what `save_figure` writes.
@@ -116,9 +120,16 @@ def read_index(folder: Path) -> list[dict[str, str]]:
         return []
     try:
         entries = read_json(path)
-        return sorted(entries, key=lambda entry: entry["file"])
+        return sorted(entries, key=_place)
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error}): delete it and draw the figures again.") from error
+
+
+def _place(entry: dict[str, str]) -> tuple[int, str]:
+    """Where a figure stands in the index."""
+    name = entry["file"]
+    ranks = [rank for rank, start in enumerate(DECK_FIGURES) if name.startswith(start)]
+    return (ranks or [len(DECK_FIGURES)])[0], name
 
 
 def _check(figure: Figure, name: str, caption: str, alt: str, kind: str) -> None:
@@ -164,7 +175,7 @@ def _note_in_index(folder: Path, entry: dict[str, str]) -> None:
     """Add the entry; an older one of the same figure, whatever its suffix then was, goes."""
     stem = Path(entry["file"]).stem
     others = [other for other in read_index(folder) if Path(other["file"]).stem != stem]
-    write_json(folder / INDEX_NAME, sorted([*others, entry], key=lambda one: one["file"]))
+    write_json(folder / INDEX_NAME, sorted([*others, entry], key=_place))
 
 
 def _close(figure: Figure) -> None:
