@@ -21,14 +21,19 @@ from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.predict import main
 from src.utils.settings import CLASS_NAMES
+from tests.models.calibrations import POLICY, wide_table
 from tests.models.tiny import build_tiny
+
+RECORD = ("It missed 5 of 9 pictures.", "It called 1 of 9 AI.")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     bundle = save_bundle(folder, build_tiny(), {"demonstration": True})
-    write_calibration(folder, bundle.served_files, 1.0, (0.4, 0.6))
+    write_calibration(
+        folder, bundle.served_files, wide_table(), POLICY, track_record={"sentences": list(RECORD)}
+    )
     return str(folder)
 
 
@@ -55,13 +60,17 @@ def read_rows(text: str) -> list[dict[str, str]]:
 
 def test_a_picture_gives_a_row_with_the_contracts_columns(model: str, pictures: Path, capsys) -> None:
     code, out, err = run(capsys, "--model", model, pictures / "b.png")
-    assert code == 0 and out.splitlines()[0] == "file,label,probability_ai,confidence,verdict,reason,error"
+    assert code == 0 and out.splitlines()[0] == (
+        "file,label,probability_ai,probability_low,probability_high,confidence,verdict,lean,reason,error"
+    )
     (row,) = read_rows(out)
     probability = float(row["probability_ai"])
     assert row["file"] == str(pictures / "b.png") and row["error"] == ""
     assert row["label"] == CLASS_NAMES[probability >= 0.5]
     assert float(row["confidence"]) == pytest.approx(100 * max(probability, 1 - probability), abs=1e-3)
-    assert row["verdict"] == ("Uncertain" if 0.4 < probability < 0.6 else row["label"])
+    assert float(row["probability_low"]) < probability < float(row["probability_high"])
+    assert (row["verdict"] == "Uncertain") == bool(row["reason"])
+    assert [line for line in err.splitlines() if line in RECORD] == list(RECORD)
     assert DEMONSTRATION in err.splitlines() and "uncalibrated" not in err
 
 
@@ -69,6 +78,7 @@ def test_an_uncalibrated_model_says_so(tmp_path: Path, pictures: Path, capsys) -
     save_bundle(tmp_path / "tiny", build_tiny(), {})
     code, out, err = run(capsys, "--model", tmp_path / "tiny", pictures / "b.png")
     (row,) = read_rows(out)
+    assert (row["probability_low"], row["lean"]) == ("", "none")
     assert (code, row["verdict"]) == (0, "Uncertain") and row["reason"].startswith("uncalibrated")
     assert "notebook 10" in err and "demonstration" not in err
 
@@ -77,7 +87,8 @@ def test_command_line_and_predictor_agree(model: str, pictures: Path, capsys) ->
     _, out, _ = run(capsys, "--model", model, "--json", pictures / "b.png")
     predictor = Predictor.load(Path(model))
     pixels = predictor.read(pictures / "b.png")
-    assert json.loads(out)["probability_ai"] == round(predictor.predict_pixels(pixels[np.newaxis])[0], 6)
+    row = predictor.row(str(pictures / "b.png"), predictor.predict_pixels(pixels[np.newaxis])[0])
+    assert json.loads(out) == row | {"track_record": list(RECORD)}
 
 
 def test_folders_are_read_recursively_and_several_paths_in_order(model: str, pictures: Path, capsys) -> None:
@@ -90,7 +101,8 @@ def test_folders_are_read_recursively_and_several_paths_in_order(model: str, pic
 def test_json_is_one_object_a_line_and_failures_are_rows(model: str, pictures: Path, capsys) -> None:
     code, out, err = run(capsys, "--json", "--model", model, pictures, pictures / "notes.txt", "absent.jpg")
     rows = [json.loads(line) for line in out.splitlines()]
-    assert code == 1 and len(rows) == 5 and all(tuple(row) == COLUMNS for row in rows)
+    assert code == 1 and len(rows) == 5 and all(tuple(row) == (*COLUMNS, "track_record") for row in rows)
+    assert all(row["track_record"] == list(RECORD) for row in rows) and RECORD[0] not in err
     assert [row["error"] == "" for row in rows] == [True, True, True, False, False]
     assert rows[3]["probability_ai"] is None and "text" in rows[3]["error"]
     assert "2 of 5 could not be read" in err

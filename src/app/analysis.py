@@ -123,7 +123,10 @@ def _predict(image: Image.Image, model: Model) -> dict[str, Any]:
             100 * (probability if prediction.label == CLASS_NAMES[1] else 1 - probability), 2
         ),
         "probability_ai": round(probability, 6),
+        "probability_low": prediction.probability_low,
+        "probability_high": prediction.probability_high,
         "verdict": prediction.verdict,
+        "lean": prediction.lean,
         "reason": prediction.reason,
         "model": model.name,
         "evidence": None if evidence is None else np.nan_to_num(evidence.astype(float)).round(4).tolist(),

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,10 +38,12 @@ class Prediction:
     Attributes:
         probability_ai: 0–1.
         label: One of the two class names.
-        verdict: The label, or `Uncertain`.
+        verdict: `AI-generated`, `No sign of AI` or `Uncertain`.
         reason: Why the verdict is `Uncertain`, else empty.
         evidence: float [rows, columns], where over the whole upright picture the model found its reasons:
             above 0 for AI-generated, below 0 for human-made, in any unit. None if the model cannot say.
+        probability_low, probability_high: Ends of the picture's interval, 0–1; None without calibration.
+        lean: `AI`, `human` or `none`: on which side the interval lies, whatever the verdict.
     """
 
     probability_ai: float
@@ -49,6 +51,9 @@ class Prediction:
     verdict: str
     reason: str = ""
     evidence: np.ndarray | None = None
+    probability_low: float | None = None
+    probability_high: float | None = None
+    lean: str = "none"
 
 
 class Model(Protocol):
@@ -84,10 +89,9 @@ class BundleModel:
     def predict(self, image: Image.Image) -> Prediction:
         """Answer for a decoded picture."""
         probabilities, maps = self._predictor.explain(self._predictor.read(image)[None])
-        probability = float(probabilities[0])
-        row = self._predictor.row("", probability)
-        evidence = None if maps is None else maps[0]
-        return Prediction(probability, row["label"], row["verdict"], row["reason"], evidence)
+        row = self._predictor.row("", float(probabilities[0]))
+        told = {name: row[name] for name in (field.name for field in fields(Prediction)) if name in row}
+        return Prediction(**told, evidence=None if maps is None else maps[0])
 
 
 def model_location() -> Path | ModelStore:
@@ -188,8 +192,8 @@ class ModelSlot:
 
 
 PUBLIC_FACTS = (
-    *("class_names", "input_size", "resize", "threshold", "temperature", "uncertain_band", "source"),
-    "calibrated",
+    *("class_names", "input_size", "resize", "threshold", "temperature", "policy", "source"),
+    *("calibrated", "track_record"),
     *("demonstration", "seed", "training", "metrics", "versions"),
 )
 """Entries of a bundle's card that are shown to everybody."""

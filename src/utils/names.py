@@ -51,6 +51,9 @@ METRICS = {
     "ece": Metric("Calibration error", on_card=True),
     "brier_calibrated": Metric("Brier score, calibrated"),
     "ece_calibrated": Metric("Calibration error, calibrated"),
+    "brier_venn_abers": Metric("Brier score, Venn-Abers"),
+    "ece_venn_abers": Metric("Calibration error, Venn-Abers"),
+    "interval_width": Metric("Mean width of the intervals"),
     "ece_by_chance": Metric("Calibration error by chance"),
     "threshold_fpr5": Metric("Threshold for a false-positive rate of 5 %"),
     "false_positive_rate_fpr5": Metric("False-positive rate there"),
@@ -58,7 +61,7 @@ METRICS = {
     "false_positive_rate": Metric("False-positive rate"),
     "answered": Metric("Share with a verdict"),
     "right": Metric("Right among verdicts"),
-    "right_without": Metric("Right without the band"),
+    "right_without": Metric("Right if it always answered"),
     "twin_above_its_photograph": Metric("Twin ranked above its photograph"),
 }
 """Every metric, in the order of every table."""

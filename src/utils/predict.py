@@ -50,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         rows = tqdm(
             predict(predictor, names), "Predicting", len(names), disable=len(names) < 2, unit="picture"
         )
+        record = track_record(predictor)
+        if options.json:
+            rows = (row | {"track_record": record} for row in rows)
         failed = _write_all(rows, options)
     except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     if predictor.bundle.calibration is None:
         advice = "notebook 10 (`make reproduce`) calibrates it"
         print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
+    if not options.json:
+        print(*record, sep="\n", end="\n" if record else "", file=sys.stderr)
     if predictor.bundle.facts.get("demonstration"):
         print(DEMONSTRATION, file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ
@@ -78,6 +83,12 @@ def list_inputs(argument: str) -> Iterator[str]:
         return
     names = [str(folder / name) for name in walk_files(folder) if is_image_name(name)]
     yield from names or [argument]
+
+
+def track_record(predictor: Predictor) -> list[str]:
+    """Sentences on how the model did with sources that it had not met; none where that is not known."""
+    calibration = predictor.bundle.calibration
+    return calibration.track_record if calibration else []
 
 
 def predict(predictor: Predictor, names: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -130,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m src.utils.predict",
         description="Say how likely each picture is to be AI-generated.",
         epilog="Prints CSV with the columns " + ", ".join(COLUMNS) + ". "
-        "Exit code: 0 all pictures read, 1 some not, 2 wrong usage or no model.",
+        "With --json each object also has track_record, sentences on how the model did with sources that it "
+        "had not met. Exit code: 0 all pictures read, 1 some not, 2 wrong usage or no model.",
     )
     parser.add_argument(
         "inputs", nargs="+", metavar="PATH_OR_URL", help="a picture, a folder (read recursively) or a link"

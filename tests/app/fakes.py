@@ -15,8 +15,9 @@ FACTS = {
     "resize": "squash",
     "threshold": 0.5,
     "temperature": 1.0,
-    "uncertain_band": [0.4, 0.6],
+    "policy": {"ai_from": 0.6, "clear_up_to": 0.4, "why_no_ai": "", "why_no_clear": ""},
     "calibrated": True,
+    "track_record": {"sentences": ["It missed 5 of 9 pictures."]},
     "source": "sample",
     "demonstration": True,
     "training": {"pictures": 1234},
@@ -44,16 +45,18 @@ class RednessModel:
         red, blue = cells[..., 0], cells[..., 2]
         probability = float(red.mean() / max(1.0, red.mean() + blue.mean()))
         label = self.facts["class_names"][int(probability >= 0.5)]
-        low, high = self.facts["uncertain_band"] or (1, 0)
-        verdict = "Uncertain" if low < probability < high else label
-        edges = [round(100 * edge) for edge in (low, high)]
-        reason = "between {}% and {}% this model cannot tell".format(*edges) if verdict == "Uncertain" else ""
+        lean = "none" if 0.4 < probability < 0.6 else "AI" if label == "AI-generated" else "human"
+        verdict = {"none": "Uncertain", "AI": "AI-generated", "human": "No sign of AI"}[lean]
+        reason = "its interval reaches across 50 %" if verdict == "Uncertain" else ""
         evidence = (red - blue) / 255 if self.has_evidence else None
-        return Prediction(probability, label, verdict, reason, evidence)
+        ends = max(probability - 0.05, 0.0), min(probability + 0.05, 1.0)
+        return Prediction(
+            probability, label, verdict, reason, evidence, *(round(one, 6) for one in ends), lean
+        )
 
 
 RED, BLUE, GREY = (230, 60, 20), (20, 60, 230), (128, 128, 128)
-"""Colours the model calls AI-generated (0.92), Human-made (0.08) and Uncertain (0.5)."""
+"""Colours the model calls AI-generated (0.92), No sign of AI (0.08) and Uncertain (0.5)."""
 
 
 def picture(colour=RED, kind="PNG", size=(90, 60), left=None, **options) -> bytes:

@@ -46,7 +46,10 @@ def test_one_picture(client):
         "label": "AI-generated",
         "confidence": 92.0,
         "probability_ai": 0.92,
+        "probability_low": 0.87,
+        "probability_high": 0.97,
         "verdict": "AI-generated",
+        "lean": "AI",
         "reason": "",
         "model": "cnn_scaled",
         "preview": None,
@@ -59,7 +62,7 @@ def test_one_picture(client):
     ("colour", "label", "confidence", "verdict"),
     [
         (RED, "AI-generated", 92.0, "AI-generated"),
-        (BLUE, "Human-made", 92.0, "Human-made"),
+        (BLUE, "Human-made", 92.0, "No sign of AI"),
         (GREY, "AI-generated", 50.0, "Uncertain"),
         ((90, 0, 110), "Human-made", 55.0, "Uncertain"),
     ],
@@ -73,7 +76,7 @@ def test_confidence_stays_the_labels_with_another_threshold(make_app):
     class Strict(RednessModel):
         def predict(self, image):
             answer = super().predict(image)
-            return type(answer)(answer.probability_ai, "Human-made", "Human-made")
+            return type(answer)(answer.probability_ai, "Human-made", "No sign of AI")
 
     (entry,) = entries(upload(("a.png", picture(RED)), client=make_app(Strict()).test_client()))
     assert (entry["probability_ai"], entry["confidence"], entry["evidence"]) == (0.92, 8.0, None)
@@ -85,7 +88,7 @@ def test_many_pictures_come_back_in_the_order_given_with_errors_in_their_places(
     found = entries(upload(*files, client=client))
     assert [entry["filename"] for entry in found] == ["1.png", "2.txt", "3.jpg", "4", "1.png"]
     outcomes = [entry.get("verdict", entry.get("code")) for entry in found]
-    assert outcomes == ["AI-generated", "not_image", "Human-made", "empty", "Uncertain"]
+    assert outcomes == ["AI-generated", "not_image", "No sign of AI", "empty", "Uncertain"]
 
 
 def test_all_failed_is_still_an_answer(client):
@@ -186,7 +189,7 @@ def test_every_bad_picture_has_its_sentence_and_leaves_the_others_alone(make_app
     model = RednessModel()
     files = [("before.png", picture(RED)), ("bad", data), ("after.png", picture(BLUE))]
     before, bad, after = entries(upload(*files, client=make_app(model).test_client()))
-    assert (before["verdict"], after["verdict"]) == ("AI-generated", "Human-made")
+    assert (before["verdict"], after["verdict"]) == ("AI-generated", "No sign of AI")
     assert set(bad) == {"filename", "error", "code"} and bad["code"] == code
     assert bad["error"].endswith(".") and "\n" not in bad["error"]
 
@@ -434,7 +437,7 @@ def test_alive_ready_and_the_models_facts(client):
     assert client.get("/healthz").get_json() == {"status": "alive"}
     assert client.get("/readyz").get_json() == {"status": "ready"}
     facts = client.get("/model").get_json()
-    assert facts["uncertain_band"] == [0.4, 0.6] and facts["name"] == "cnn_scaled"
+    assert facts["policy"]["ai_from"] == 0.6 and facts["calibrated"] and facts["name"] == "cnn_scaled"
     assert facts["trained_on"] == "a small demonstration sample (1,234 pictures)"
     assert "255 × 255" in facts["reading"] and "model_sha256" not in facts
     assert facts["notice"] == DEMONSTRATION
@@ -442,7 +445,14 @@ def test_alive_ready_and_the_models_facts(client):
 
 def test_the_card_is_a_page_for_people(client):
     page = client.get("/card").text
-    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "between 40 and", "must not be used for", DEMONSTRATION):
+    for words in (
+        "0.66 [0.55, 0.76]",
+        "ROC-AUC",
+        "from 60% on",
+        "up to 40%",
+        "must not be used for",
+        DEMONSTRATION,
+    ):
         assert words in page
 
 
@@ -490,9 +500,7 @@ def test_without_a_model_visitors_are_told_and_the_log_says_why(reason, caplog):
 
 
 def test_facts_that_a_bundle_lacks_are_left_out(make_app):
-    client = make_app(
-        RednessModel({"class_names": FACTS["class_names"], "uncertain_band": None})
-    ).test_client()
+    client = make_app(RednessModel({"class_names": FACTS["class_names"], "policy": None})).test_client()
     facts = client.get("/model").get_json()
     assert facts["trained_on"] == "images of unknown origin" and "metrics" not in facts
     assert "Nothing has been measured" in client.get("/card").text

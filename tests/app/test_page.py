@@ -147,14 +147,14 @@ def test_many_pictures_in_the_order_given_and_a_bad_one_among_them(open_page):
     assert cards(page).locator(".verdict").all_text_contents() == [
         "AI-generated",
         "",
-        "Human-made",
+        "No sign of AI",
         "Uncertain",
     ]
     bad = cards(page).nth(1)
     expect(bad.locator(".error-text")).to_contain_text("The file is a PDF document, not a picture")
     expect(bad.locator(".answer")).to_be_hidden()
     expect(page.locator("#tally")).to_have_text(
-        "4 pictures · 1 AI-generated · 1 human-made · 1 uncertain · 1 without an answer"
+        "4 pictures · 1 AI-generated · 1 without a sign of AI · 1 uncertain · 1 without an answer"
     )
 
 
@@ -166,7 +166,7 @@ def test_twenty_at_once_and_not_more(open_page):
     expect(page.locator("#link-error")).to_have_text(
         "Only the first 20 of 21 were taken: add the others afterwards."
     )
-    expect(page.locator("#tally")).to_contain_text("20 human-made")
+    expect(page.locator("#tally")).to_contain_text("20 without a sign of AI")
     give(page, ("20.png", picture(RED)))
     wait_for(page, 21)
     expect(cards(page).last.locator(".name")).to_have_text("20.png")
@@ -183,7 +183,7 @@ def test_the_uncertain_band_is_drawn_and_the_marker_lies_in_it(open_page):
         centre = marker["x"] + marker["width"] / 2
         assert (band["x"] < centre < band["x"] + band["width"]) == inside
     expect(cards(page).first.locator(".sentence")).to_have_text(
-        "Probability of AI: 52%. Between 40% and 60% this model cannot tell."
+        "Probability of AI: 52%. Its interval reaches across 50 %."
     )
 
 
@@ -329,7 +329,7 @@ def test_drag_and_drop_and_paste(open_page, pictures, event):
                 body.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true}))"""
             page.locator("body").evaluate(script, transfer)
     wait_for(page, 2)
-    assert cards(page).locator(".verdict").all_text_contents() == ["Human-made", "Uncertain"]
+    assert cards(page).locator(".verdict").all_text_contents() == ["No sign of AI", "Uncertain"]
     expect(page.get_by_text("Let go to add them")).to_have_css("opacity", "0")
 
 

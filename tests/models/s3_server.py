@@ -23,6 +23,7 @@ from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.encoder.runtime import ENCODER_FILE, HEAD_FILE, PATCH_BLOCK, Head
 from src.utils.models.store.bucket import POINTER_FILE, ModelStore, describe_bundle
 from src.utils.settings import CLASS_NAMES
+from tests.models.calibrations import POLICY, wide_table
 from tests.models.tiny_encoder import WIDTH, write_encoder
 
 BUCKET = "models-of-mine"
@@ -57,7 +58,7 @@ def make_bundle(folder: Path, bias: float = 0.0) -> Bundle:
     }
     write_json(folder / "bundle.json", facts)
     (folder / "history.csv").write_text("not for servers")
-    write_calibration(folder, facts["served_files"], 1.0, None, metrics={"test": {"auc": 0.8}})
+    write_calibration(folder, facts["served_files"], wide_table(), POLICY, metrics={"test": {"auc": 0.8}})
     return load_bundle(folder)
 
 

@@ -10,13 +10,16 @@ def words(figure):
     return [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
 
 
-def test_a_card_shows_the_probability_the_band_and_how_far_to_trust_it():
-    figure = answer_card(PICTURE, 0.57, "Uncertain", (0.4, 0.6), "A demonstration.", "Model: m.")
+def test_a_card_shows_the_probability_its_interval_and_how_far_to_trust_it():
+    answer = {"probability_ai": 0.57, "probability_low": 0.4, "probability_high": 0.6, "verdict": "Uncertain"}
+    figure = answer_card(PICTURE, answer, "A demonstration.", "Model: m.")
     said = words(figure)
     assert "Uncertain: the model gives AI a probability of 57 %" in " ".join(" ".join(said).split())
-    assert "A demonstration." in [text.strip() for text in said] and "uncertain" in said
+    assert "A demonstration." in [text.strip() for text in said] and "40 % to 60 %" in said
     mark = figure.axes[1].lines[0]
     assert list(mark.get_xdata()) == [0.57, 0.57]
+    unmeasured = answer | {"probability_low": None, "probability_high": None}
+    assert not [word for word in words(answer_card(PICTURE, unmeasured, "")) if " % to " in word]
 
 
 def test_a_gallery_parts_wins_from_losses_and_without_truth_shows_verdicts():

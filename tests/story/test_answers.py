@@ -75,7 +75,7 @@ def test_a_rate_needs_pictures() -> None:
 def test_links_are_right_or_wrong_only_where_the_truth_is_known() -> None:
     answers = pd.DataFrame(
         {
-            "verdict": ["Uncertain", "Human-made"],
+            "verdict": ["Uncertain", "No sign of AI"],
             "label": ["AI-generated", "Human-made"],
             "truth": ["AI-generated", "AI-generated"],
         }
@@ -107,8 +107,12 @@ def test_trust_is_what_was_measured() -> None:
 
 
 def test_a_model_without_calibration_says_what_to_run() -> None:
-    assert "run notebook 10" in calibration_sentence(False, None)
-    assert calibration_sentence(True, (0.2, 0.85)).endswith(
-        "between 20 % and 85 % its verdict is *Uncertain*."
+    policy = {"ai_from": 0.85, "clear_up_to": 0.2, "why_no_ai": "", "why_no_clear": ""}
+    assert "run notebook 10" in calibration_sentence({"calibrated": False, "policy": policy})
+    assert calibration_sentence({"calibrated": True, "policy": policy}) == (
+        "This model is calibrated. *AI-generated* where the whole interval lies above 85 %. "
+        "*No sign of AI* where the whole interval lies below 20 %."
     )
-    assert "a verdict on every picture" in calibration_sentence(True, None)
+    why = "Nothing supports a verdict."
+    silent = {"ai_from": None, "clear_up_to": None, "why_no_ai": why, "why_no_clear": why}
+    assert calibration_sentence({"calibrated": True, "policy": silent}) == f"This model is calibrated. {why}"

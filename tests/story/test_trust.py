@@ -41,7 +41,7 @@ def test_confidence_is_said_with_its_intervals() -> None:
         "0.80 [0.70, 0.90]; chance alone would make 0.80."
     )
     assert "false-positive rate of 5 % has one of 0.80 [0.70, 0.90]" in said[1]
-    assert said[2] == "With the uncertain band, 80 % of the test pictures get a verdict."
+    assert said[2] == "80 % of the test pictures get a verdict."
     assert said[3].endswith("Improved model, JPEG quality = 30, ROC-AUC from 0.90 to 0.70.")
     assert "added 0.550 (interval not estimable)" in said[4]
     assert said[5] == (
@@ -52,7 +52,7 @@ def test_confidence_is_said_with_its_intervals() -> None:
 def test_nothing_estimable_is_no_error_and_no_claim() -> None:
     said = confidence("best", 1.5, dict.fromkeys(MEASURED, NOTHING), LOSS, NOTHING, LUCK)
     assert "from – to –; chance alone would make –." in said[0]
-    assert said[2].startswith("With the uncertain band, – of")
+    assert said[2].startswith("– of")
     assert said[4] == "There are too few groups here to measure what a random split adds."
     assert "cannot be measured" in split_title(NOTHING)
     assert split_title(KNOWN) == "A random split adds 0.800 [0.700, 0.900] of ROC-AUC"

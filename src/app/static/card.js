@@ -1,11 +1,11 @@
 // One picture's card: its preview, progress, answer or error, and the evidence map.
 
 import {
-  WORDS, bandLabel, declaredRows, explain, modelLine, percent, previewOf, scaleLabel, strongest,
+  WORDS, bandLabel, declaredRows, explain, modelLine, percent, previewOf, scaleLabel, silence, strongest,
 } from "./words.js";
 
 const PREVIEW_SIDE = 900;
-const VERDICTS = { "Human-made": "human", "AI-generated": "ai", Uncertain: "unsure" };
+const VERDICTS = { "No sign of AI": "human", "AI-generated": "ai", Uncertain: "unsure" };
 const RGB = { ai: [213, 94, 0], human: [0, 114, 178] };
 
 export class Card {
@@ -68,7 +68,7 @@ export class Card {
 
   showAnswer(prediction, facts) {
     const { probability_ai: probability, verdict, declared } = prediction;
-    const band = facts.uncertain_band ?? null;
+    const band = silence(facts.policy);
     this.root.dataset.state = "done";
     this.root.dataset.verdict = VERDICTS[verdict] ?? "unsure";
     this.find(".verdict").textContent = verdict;

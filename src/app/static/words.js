@@ -48,6 +48,9 @@ export const previewOf = (name) => `Preview of ${name}`;
 export const modelLine = ({ title, trained_on: data }) => `Model: ${title}, trained on ${data}; see `;
 export const bandLabel = ([low, high]) => `Uncertain ${Math.round(100 * low)}–${percent(high)}`;
 
+// Between which probabilities no verdict is ever given.
+export const silence = (policy) => policy ? [policy.clear_up_to ?? 0, policy.ai_from ?? 1] : null;
+
 export function scaleLabel(probability, band) {
   const zone = band ? `; uncertain from ${percent(band[0])} to ${percent(band[1])}` : "";
   return `Probability of AI ${percent(probability)}${zone}`;
@@ -60,7 +63,7 @@ export function tally(states) {
   return [
     open ? `${states.length - open} of ${states.length} done` : count(states.length, "picture", "pictures"),
     among("AI-generated") && `${among("AI-generated")} AI-generated`,
-    among("Human-made") && `${among("Human-made")} human-made`,
+    among("No sign of AI") && `${among("No sign of AI")} without a sign of AI`,
     among("Uncertain") && `${among("Uncertain")} uncertain`,
     among("error") && `${among("error")} without an answer`,
   ].filter(Boolean).join(" · ");

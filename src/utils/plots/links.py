@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,7 @@ _PATH_MARKERS = ("o", "s", "^", "D")
 
 def answer_card(
     picture: NDArray[np.uint8],
-    probability: float,
-    verdict: str,
-    band: tuple[float, float] | None,
+    answer: Mapping[str, Any],
     trust: str,
     note: str = "",
 ) -> Figure:
@@ -40,20 +39,23 @@ def answer_card(
 
     Args:
         picture: uint8 [height, width, 3].
-        probability: Of AI, 0–1.
-        verdict: In words.
-        band: Probabilities between which the verdict is *Uncertain*; None for never.
+        answer: `probability_ai` (0–1), `verdict`, and the ends of its interval, `probability_low` and
+            `probability_high`; None or NaN without calibration.
         trust: How far the answer may be trusted, in a sentence.
         note: Which model.
     """
-    figure = new_figure(f"{verdict}: the model gives AI a probability of {percent(probability)}", note)
+    probability, low, high = (answer[f"probability_{end}"] for end in ("ai", "low", "high"))
+    figure = new_figure(
+        f"{answer['verdict']}: the model gives AI a probability of {percent(probability)}", note
+    )
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.1])
     left.imshow(picture)
     left.set_axis_off()
     right.barh(0, 1, height=0.5, color=FAINT)
-    if band:
-        right.barh(0, band[1] - band[0], left=band[0], height=0.5, color=QUIET, alpha=0.35)
-        right.text(np.mean(band), -0.3, "uncertain", ha="center", va="top", fontsize=SMALL_SIZE, color=QUIET)
+    if not pd.isna([low, high]).any():
+        right.barh(0, high - low, left=low, height=0.5, color=QUIET, alpha=0.35)
+        said = f"{percent(low)} to {percent(high)}"
+        right.text((low + high) / 2, -0.3, said, ha="center", va="top", fontsize=SMALL_SIZE, color=QUIET)
     right.plot([probability] * 2, [-0.25, 0.25], color=CLASS_COLOURS[int(probability >= 0.5)], linewidth=8)
     right.text(0, 0.32, "human-made", color=CLASS_COLOURS[0], fontsize=TEXT_SIZE, fontweight="bold")
     right.text(

@@ -155,19 +155,23 @@ def trust_sentence(card: Mapping[str, Any]) -> str:
     )
 
 
-def calibration_sentence(calibrated: bool, band: tuple[float, float] | None) -> str:
+def calibration_sentence(card: Mapping[str, Any]) -> str:
     """Say what a model's verdicts rest on.
 
     Args:
-        calibrated: Whether notebook 10 has chosen threshold and band for this model.
-        band: Probabilities between which the verdict is *Uncertain*; None for never.
+        card: All that is known of the model; used are `calibrated` and `policy`.
     """
-    if not calibrated:
+    policy = card["policy"]
+    if not card["calibrated"]:
         return (
             "This model is not calibrated yet, so every verdict is *Uncertain*: run notebook 10, then this "
             "one again."
         )
-    if band is None:
-        return "This model is calibrated and gives a verdict on every picture."
-    low, high = map(percent, band)
-    return f"This model is calibrated: between {low} and {high} its verdict is *Uncertain*."
+    ai, clear = (
+        why if edge is None else f"*{verdict}* where the whole interval lies {side} {percent(edge)}."
+        for edge, why, verdict, side in (
+            (policy["ai_from"], policy["why_no_ai"], "AI-generated", "above"),
+            (policy["clear_up_to"], policy["why_no_clear"], "No sign of AI", "below"),
+        )
+    )
+    return " ".join(dict.fromkeys(("This model is calibrated.", ai, clear)))

@@ -37,7 +37,7 @@ def confidence(
         "The threshold chosen for a false-positive rate of 5 % has one of "
         f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
         f"{interval_text(measured['recall_fpr5'])}.",
-        f"With the uncertain band, {_share(measured['answered'])} of the test pictures get a verdict.",
+        f"{_share(measured['answered'])} of the test pictures get a verdict.",
         f"The largest loss by damage: {loss['model']}, {loss['damage']}, ROC-AUC from "
         f"{loss['as they are']:.2f} to {loss['ROC-AUC']:.2f}.",
         split_sentence(split_effect),

@@ -30,6 +30,7 @@ from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images
 from tests.manifests import make_manifest
+from tests.models.calibrations import POLICY, wide_table
 from tests.models.tiny import build_tiny, make_project
 
 
@@ -86,7 +87,7 @@ def test_what_was_chosen_for_a_model_later_changes_none_of_its_scores(tmp_path):
     settings, _, cache = make_project(tmp_path, pictures=12)
     bundle = save_bundle(settings.models_dir / "tiny", build_tiny(), {})
     before = score_bundle(bundle.folder, cache).probability
-    write_calibration(bundle.folder, bundle.served_files, 4.0, (0.2, 0.8), 0.7)
+    write_calibration(bundle.folder, bundle.served_files, wide_table(), POLICY, 4.0, 0.7)
     assert np.array_equal(score_bundle(bundle.folder, cache).probability, before)
 
 

@@ -36,6 +36,7 @@ from src.utils.models.encoder.runtime import (
 from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
 from tests.data.made_pictures import make_images
+from tests.models.calibrations import POLICY, wide_table
 from tests.models.tiny import fake_runtime
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
@@ -81,7 +82,7 @@ def test_only_new_pictures_are_computed(tmp_path, images):
 def test_what_is_measured_after_training_changes_no_score(tmp_path, images):
     before = score(tmp_path, bright_predictor(tmp_path / "bright"), images)
     files = load_bundle(tmp_path / "bright").served_files
-    write_calibration(tmp_path / "bright", files, 4.0, None, 0.7, metrics={"test": {}})
+    write_calibration(tmp_path / "bright", files, wide_table(), POLICY, 4.0, 0.7, metrics={"test": {}})
     calibrated = Predictor(load_bundle(tmp_path / "bright"), fake_runtime)
     np.testing.assert_array_equal(score(tmp_path, calibrated, images), before)
     np.testing.assert_allclose(score(tmp_path / "other", calibrated, images.head(0)), [])
@@ -161,7 +162,9 @@ def test_models_are_scored_together_and_each_at_its_own_temperature(tmp_path):
     settings = Settings(root=tmp_path)
     images = make_images(settings.raw_dir, 4)
     predictors = {name: bright_predictor(settings.models_dir / name) for name in ("cnn_deck", "best")}
-    write_calibration(settings.models_dir / "best", predictors["best"].bundle.served_files, 4.0, None)
+    write_calibration(
+        settings.models_dir / "best", predictors["best"].bundle.served_files, wide_table(), POLICY, 4.0
+    )
     predictors["best"] = Predictor(load_bundle(settings.models_dir / "best"), fake_runtime)
     odds = score_models(predictors, images, settings, progress=False)
     np.testing.assert_allclose(odds["best"], odds["cnn_deck"], atol=1e-9)

@@ -15,10 +15,10 @@ from src.utils.analysis.scoring.submission import (
     stand_in_scores,
     write_submission,
 )
-from src.utils.models.bundle.calibration import Calibration
 from src.utils.settings import UserError
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images
+from tests.models.calibrations import make_calibration
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 
@@ -73,7 +73,7 @@ def test_a_submission_answers_every_id_in_order_even_unreadable_ones(tmp_path):
 def test_the_bundles_threshold_decides(tmp_path):
     images = make_images(tmp_path, 4)
     lax = bright_predictor(tmp_path / "bright")
-    strict = replace(lax, bundle=replace(lax.bundle, calibration=Calibration(1.0, 0.99, None, {})))
+    strict = replace(lax, bundle=replace(lax.bundle, calibration=make_calibration(threshold=0.99)))
     assert answer(strict, images["file_name"], tmp_path, progress=False)["label"].tolist() == [0, 0, 0, 0]
 
 

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
 from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.calibration import (
-    BAND_ERRORS,
     TEMPERATURES,
-    band_effect,
+    Scored,
     calibration_scores,
     calibration_statistic,
     choose_calibration,
@@ -19,7 +18,6 @@ from src.utils.analysis.stats.calibration import (
     measure_calibration,
     operating_point,
     reliability_table,
-    uncertain_band,
 )
 from src.utils.analysis.stats.metrics import brier, calibration_bins, ece
 from src.utils.estimate import Estimate
@@ -150,51 +148,30 @@ def test_operating_point_of_many_groups_has_an_interval_around_the_truth():
     assert point["recall"].high - point["recall"].low < 0.2
 
 
-@given(answers.filter(lambda pairs: len({one for one, _ in pairs}) == 2))
-@settings(max_examples=200)
-def test_the_band_keeps_its_promise_on_the_pictures_it_was_chosen_on(pairs):
-    label, probability = map(np.array, zip(*pairs, strict=True))
-    low, high = uncertain_band(label, probability)
-    assert 0 <= low <= 0.5 <= high <= 1
-    called_ai, called_human = (probability >= high) & (high < 1), (probability <= low) & (low > 0)
-    assert called_ai[label == 0].mean() <= BAND_ERRORS
-    assert called_human[label == 1].mean() <= BAND_ERRORS
-
-
-def test_the_band_of_a_perfect_model_holds_no_picture_and_that_of_a_useless_one_nearly_all():
-    label = np.arange(1000) % 2
-    assert uncertain_band(label, np.where(label == 1, 0.9, 0.1)) == (0.1, 0.9)
-    low, high = uncertain_band(label, np.random.default_rng(0).random(1000))
-    assert low == pytest.approx(0.05, abs=0.02)
-    assert high == pytest.approx(0.95, abs=0.02)
-
-
-def test_the_band_of_one_class_leaves_the_other_side_silent():
-    low, high = uncertain_band([0, 0, 0], [0.2, 0.6, 0.7])
-    assert low == 0
-    assert 0.7 < high < 0.71
-
-
-def test_band_effect_by_hand():
-    label, probability = [0, 0, 1, 1, 1], [0.1, 0.55, 0.45, 0.9, 0.95]
-    effect = band_effect(label, probability, range(5), (0.4, 0.6))
-    assert effect["answered"].value == pytest.approx(3 / 5)
-    assert effect["right"].value == 1
-    assert effect["right_without"].value == pytest.approx(3 / 5)
-    silent = band_effect(label, probability, range(5), (0.0, 1.0))
-    assert silent["answered"].value == 0
-    assert silent["right"].value is None
-
-
-def test_chosen_on_validation_and_measured_elsewhere():
-    odds, label = simulate(6000, 2.0, seed=1)
-    chosen = choose_calibration(odds, label)
+def test_chosen_on_some_pictures_and_measured_on_others():
+    odds, label = simulate(3000, 2.0, seed=1)
+    scored = Scored(odds, label, np.arange(3000), np.where(label == 1, "generator", "camera"), "group")
+    chosen = choose_calibration(scored, fit_temperature(odds, label))
     assert chosen.temperature == pytest.approx(2, rel=0.1)
     new_odds, new_label = simulate(6000, 2.0, seed=2)
     found = measure_calibration(chosen, new_odds, new_label, np.arange(6000), resamples=100)
-    assert found["ece_calibrated"].value < 0.5 * found["ece"].value
-    assert found["brier_calibrated"].value < found["brier"].value
+    for way in ("_calibrated", "_venn_abers"):
+        assert found[f"ece{way}"].value < 0.5 * found["ece"].value
+        assert found[f"brier{way}"].value < found["brier"].value
     assert found["false_positive_rate_fpr5"].value == pytest.approx(0.05, abs=0.015)
     assert found["threshold_fpr5"] == Estimate(chosen.threshold_fpr5)
-    assert found["right"].value > found["right_without"].value
+    assert 1 / 3001 <= found["interval_width"].value < 0.1
+    assert found["answered"].value == 0 and found["right"].value is None
     assert found["ece_by_chance"].value < 0.03
+
+
+def test_the_threshold_counts_every_photo_source_the_same_and_says_what_it_rests_on():
+    odds = np.array([*np.linspace(-3, -1, 40), 2.0, *np.linspace(1, 3, 40)])
+    label = np.repeat([0, 1], [41, 40])
+    source = np.array(["large"] * 40 + ["small"] + ["generator"] * 40)
+    chosen = choose_calibration(Scored(odds, label, np.arange(81), source, "source"), 1.0)
+    called = chosen.probability(odds[:41]) >= chosen.threshold_fpr5
+    assert not called.any()  # one picture in 41, but half of the two photo sources
+    assert chosen.supported_by == {"called_ai": 0, "of": 41, "photo_sources": 2}
+    lone = choose_calibration(Scored(odds[41:], label[41:], np.arange(40), source[41:], "source"), 1.0)
+    assert lone.threshold_fpr5 == 1 and lone.supported_by["of"] == 0

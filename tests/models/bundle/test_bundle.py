@@ -28,9 +28,10 @@ from src.utils.models.bundle.bundle import (
     save_bundle,
     write_default,
 )
-from src.utils.models.bundle.calibration import write_calibration
+from src.utils.models.bundle.calibration import Policy, write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, Settings, UserError
+from tests.models.calibrations import POLICY, wide_table
 from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixels
 
 DECODER = module_digest("src.utils.data.pictures.decode")
@@ -62,7 +63,7 @@ def test_a_saved_model_predicts_the_same_again(tmp_path: Path) -> None:
     history = pd.DataFrame({"epoch": [1, 2], "loss": [0.7, 0.6]})
     saved = save_bundle(folder, model, {"seed": 7}, history)
     assert (saved.input_size, saved.threshold, saved.temperature, saved.facts["seed"]) == (SIZE, 0.5, 1.0, 7)
-    assert saved.calibration is None and saved.uncertain_band is None and not saved.card["calibrated"]
+    assert saved.calibration is None and saved.policy == Policy() and not saved.card["calibrated"]
     assert saved.class_names == CLASS_NAMES and saved.facts["versions"]["decoder"] == DECODER
     np.testing.assert_allclose(load_model(load_bundle(folder))(pixels), model(pixels), atol=1e-7)
     pd.testing.assert_frame_equal(read_history(folder), history)
@@ -94,7 +95,7 @@ def test_facts_and_served_files_are_enough_to_serve(tmp_path: Path) -> None:
     bundle = save_bundle(folder, model, {"metrics": {"validation": {"loss": 0.5}}}, history)
     (folder / "model.keras").unlink()
     (folder / "history.csv").unlink()
-    write_calibration(folder, bundle.served_files, 2.0, None, metrics={"test": {"auc": 0.8}})
+    write_calibration(folder, bundle.served_files, wide_table(), POLICY, 2.0, metrics={"test": {"auc": 0.8}})
     assert choose_default(folder.parent) == "tiny"
     logits = np.asarray(model(random_pixels()))
     found = Predictor.load(folder).predict_pixels(random_pixels())
@@ -272,7 +273,7 @@ def test_saving_the_same_model_again_touches_nothing(tmp_path: Path) -> None:
     folder, weights = tmp_path / "best", b"head"
     model = SimpleNamespace(file_name="head.npz", input_shape=(None, SIZE, SIZE, 3), save=save)
     first = save_bundle(folder, model, {"seed": 7})
-    write_calibration(folder, first.served_files, 2.0, (0.3, 0.6))
+    write_calibration(folder, first.served_files, wide_table(), POLICY)
     before = (folder / "bundle.json").stat()
     assert save_bundle(folder, model, {"seed": 7}).temperature == 2.0
     assert (folder / "bundle.json").stat() == before

@@ -14,16 +14,19 @@ from PIL import Image
 
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, save_bundle
-from src.utils.models.bundle.calibration import Calibration
+from src.utils.models.bundle.calibration import Policy
 from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
 from tests.data.made_pictures import make_images
+from tests.models.calibrations import POLICY, make_calibration
 from tests.models.tiny import SIZE, build_tiny, fake_runtime, make_project, random_pixels
 
 
-def make_predictor(runtime=fake_runtime, threshold=0.5, temperature=1.0, band=(0.4, 0.6)) -> Predictor:
-    calibration = Calibration(temperature, threshold, band, {})
-    return Predictor(Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", {}, calibration), runtime)
+def make_predictor(policy: Policy = POLICY, **options) -> Predictor:
+    calibration = make_calibration(policy, **options)
+    return Predictor(
+        Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", {}, calibration), fake_runtime
+    )
 
 
 def test_probability_is_the_softmax_of_tempered_logits() -> None:
@@ -39,22 +42,51 @@ def test_probability_stays_finite_for_any_logits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "label", "confidence", "verdict"),
+    ("probability", "label", "verdict", "lean"),
     [
-        (0.9, "AI-generated", 90.0, "AI-generated"),
-        (0.6, "AI-generated", 60.0, "AI-generated"),
-        (0.55, "AI-generated", 55.0, "Uncertain"),
-        (0.5, "AI-generated", 50.0, "Uncertain"),
-        (0.45, "Human-made", 55.0, "Uncertain"),
-        (0.4, "Human-made", 60.0, "Human-made"),
-        (0.0, "Human-made", 100.0, "Human-made"),
+        (0.9, "AI-generated", "AI-generated", "AI"),
+        (0.76, "AI-generated", "AI-generated", "AI"),
+        (0.74, "AI-generated", "Uncertain", "AI"),
+        (0.53, "AI-generated", "Uncertain", "none"),
+        (0.48, "Human-made", "Uncertain", "none"),
+        (0.4, "Human-made", "Uncertain", "human"),
+        (0.24, "Human-made", "No sign of AI", "human"),
+        (0.0, "Human-made", "No sign of AI", "human"),
+        (1.0, "AI-generated", "AI-generated", "AI"),
     ],
 )
-def test_row_in_the_words_of_the_contract(probability, label, confidence, verdict) -> None:
+def test_a_verdict_needs_the_whole_interval(probability, label, verdict, lean) -> None:
     row = make_predictor().row("a.jpg", probability)
     assert tuple(row) == COLUMNS
-    reason = "between 40% and 60% this model cannot tell" if verdict == "Uncertain" else ""
-    assert list(row.values()) == ["a.jpg", label, probability, pytest.approx(confidence), verdict, reason, ""]
+    assert (row["file"], row["label"], row["verdict"], row["lean"]) == ("a.jpg", label, verdict, lean)
+    assert bool(row["reason"]) == (verdict == "Uncertain") and row["error"] == ""
+    low, high = row["probability_low"], row["probability_high"]
+    assert low == pytest.approx(max(probability - 0.05, 0), abs=0.003)
+    assert high == pytest.approx(min(probability + 0.05, 1), abs=0.003)
+    point = high / (1 - low + high)
+    assert row["probability_ai"] == pytest.approx(point, abs=1e-5)
+    assert row["confidence"] == pytest.approx(100 * max(point, 1 - point), abs=1e-3)
+
+
+def test_a_reason_is_in_words() -> None:
+    predictor = make_predictor()
+    assert predictor.row("", 0.74)["reason"] == "its interval, 69 % to 79 %, reaches below 70 %"
+    assert predictor.row("", 0.5)["reason"] == "its interval, 45 % to 55 %, reaches across 50 %"
+    assert predictor.row("", 0.27)["reason"] == "its interval, 22 % to 32 %, reaches above 30 %"
+    silent = Policy(
+        why_no_ai="It accused 9 of 10.", why_no_clear="This model cannot clear pictures: so it is."
+    )
+    predictor = make_predictor(silent)
+    assert predictor.row("", 0.99)["reason"] == "it accused 9 of 10"
+    assert predictor.row("", 0.01)["reason"] == "this model cannot clear pictures: so it is"
+    assert predictor.row("", 0.99)["lean"] == "AI" and predictor.row("", 0.01)["lean"] == "human"
+
+
+def test_a_picture_unlike_what_the_model_learned_gets_no_verdict() -> None:
+    row = make_predictor().row("a", 0.99, outside="it is a drawing, and the model learned photographs")
+    assert (row["verdict"], row["lean"], row["label"]) == ("Uncertain", "none", "AI-generated")
+    assert row["reason"] == "it is a drawing, and the model learned photographs"
+    assert row["probability_ai"] > 0.9
 
 
 def test_a_model_that_was_never_measured_gives_no_verdict() -> None:
@@ -62,14 +94,25 @@ def test_a_model_that_was_never_measured_gives_no_verdict() -> None:
     for probability in (0.0, 0.55, 1.0):
         row = Predictor(bundle, fake_runtime).row("a.jpg", probability)
         assert row["verdict"] == "Uncertain" and row["reason"].startswith("uncalibrated: ")
-        assert row["label"] == CLASS_NAMES[probability >= 0.5]
+        assert row["label"] == CLASS_NAMES[probability >= 0.5] and row["lean"] == "none"
+        assert (row["probability_ai"], row["probability_low"], row["probability_high"]) == (
+            probability,
+            None,
+            None,
+        )
 
 
-def test_threshold_and_band_are_the_bundles() -> None:
-    strict = make_predictor(threshold=0.8, band=None)
-    assert strict.row("a", 0.79)["verdict"] == "Human-made"
-    assert strict.row("a", 0.8)["verdict"] == "AI-generated"
-    assert make_predictor(threshold=0.8, band=(0.5, 0.9)).row("a", 0.79)["verdict"] == "Uncertain"
+def test_the_threshold_and_not_the_policy_decides_the_label() -> None:
+    strict = make_predictor(Policy(0.9, 0.1), threshold=0.8)
+    assert [strict.row("a", one)["label"] for one in (0.75, 0.85)] == ["Human-made", "AI-generated"]
+    assert {strict.row("a", one)["verdict"] for one in (0.75, 0.85)} == {"Uncertain"}
+
+
+def test_intervals_are_those_of_the_log_odds_before_the_temperature() -> None:
+    warm, cold = make_predictor(temperature=3.0), make_predictor()
+    pixels = random_pixels(5)
+    for one, other in zip(warm.predict_pixels(pixels), cold.predict_pixels(pixels), strict=True):
+        assert one != other and warm.interval(one) == cold.interval(other)
 
 
 def test_a_file_its_bytes_and_the_decoded_picture_are_read_alike(tmp_path: Path) -> None:
@@ -100,7 +143,8 @@ def test_files_give_rows_in_order_with_errors_in_their_places(tmp_path: Path) ->
             assert row["probability_ai"] is None and "not a picture" in row["error"]
         else:
             score = index / 127.5 - 1
-            assert row["probability_ai"] == pytest.approx(1 / (1 + np.exp(-2 * score)), abs=1e-6)
+            said = make_predictor().row("", 1 / (1 + np.exp(-2 * score)))
+            assert row["probability_ai"] == said["probability_ai"]
             assert row["error"] == ""
     assert "does not exist" in rows[-1]["error"]
 
@@ -138,7 +182,8 @@ def test_cached_pixels_and_files_agree_exactly(tmp_path: Path) -> None:
         row["probability_ai"]
         for row in predictor.predict_files(settings.raw_dir / images["file_name"][row] for row in rows)
     ]
-    assert predictor.predict_cached(cache, rows).round(6).tolist() == from_files
+    cached = predictor.predict_cached(cache, rows)
+    assert [predictor.row("", one)["probability_ai"] for one in cached] == from_files
 
 
 def test_a_traced_model_is_traced_once_and_agrees_with_keras() -> None:
@@ -212,4 +257,4 @@ def test_a_model_can_be_asked_as_it_was_trained() -> None:
     pixels = random_pixels()
     plain = make_predictor(temperature=3.0, threshold=0.9).uncalibrated()
     np.testing.assert_array_equal(plain.predict_pixels(pixels), make_predictor().predict_pixels(pixels))
-    assert plain.bundle.threshold == 0.5 and plain.bundle.uncertain_band is None
+    assert plain.bundle.threshold == 0.5 and plain.bundle.policy == Policy()

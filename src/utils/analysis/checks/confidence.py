@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from src.utils.analysis.checks.unseen import source_of
 from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.scoring.results import card_metrics
 from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.calibration import (
     CalibrationChoice,
+    Scored,
     calibration_scores,
     called_sweep,
     choose_calibration,
+    fit_temperature,
     measure_calibration,
     operating_point,
     reliability_table,
@@ -36,10 +39,21 @@ LogOdds = Mapping[str, NDArray[np.float64]]
 Choices = Mapping[str, CalibrationChoice]
 
 
-def choose_all(log_odds: LogOdds, validation: Part) -> dict[str, CalibrationChoice]:
-    """Choose temperature, band and threshold of every model on the validation pictures."""
+def choose_all(
+    log_odds: LogOdds, validation: Part, left_out: Mapping[str, Scored] | None = None
+) -> dict[str, CalibrationChoice]:
+    """Choose temperature, intervals and threshold of every model.
+
+    Args:
+        log_odds: By model, of all pictures, [all].
+        validation: Where the temperature is fitted, and whatever else a model has no better pictures for.
+        left_out: By model, pictures scored by heads that had not met their sources.
+    """
     return {
-        name: choose_calibration(odds[validation.rows], validation.label, validation.weight)
+        name: choose_calibration(
+            (left_out or {}).get(name) or _validation_scores(odds, validation),
+            fit_temperature(odds[validation.rows], validation.label, validation.weight),
+        )
         for name, odds in log_odds.items()
     }
 
@@ -86,7 +100,7 @@ def operating_points(
     points = {}
     for name, choice in chosen.items():
         for part in parts:
-            said = at_temperature(log_odds[name][part.rows], choice.temperature)
+            said = choice.probability(log_odds[name][part.rows])
             points[f"{model_name(name)}, {part.name}"] = operating_point(
                 part.label, said, part.group, choice.threshold_fpr5, part.weight, seed=seed
             )
@@ -94,11 +108,11 @@ def operating_points(
 
 
 def sweep_parts(
-    log_odds: NDArray[np.float64], temperature: float, parts: Sequence[Part]
+    log_odds: NDArray[np.float64], choice: CalibrationChoice, parts: Sequence[Part]
 ) -> dict[str, pd.DataFrame]:
     """Shares called AI at every threshold, by part, of one model; see `called_sweep`."""
     return {
-        part.name: called_sweep(part.label, at_temperature(log_odds[part.rows], temperature), part.weight)
+        part.name: called_sweep(part.label, choice.probability(log_odds[part.rows]), part.weight)
         for part in parts
     }
 
@@ -125,8 +139,15 @@ def write_calibrations(
         write_calibration(
             settings.models_dir / name,
             predictors[name].bundle.served_files,
+            choice.venn_abers,
+            choice.policy,
             choice.temperature,
-            choice.uncertain_band,
-            threshold_fpr5=choice.threshold_fpr5,
+            threshold_fpr5={"value": choice.threshold_fpr5, **choice.supported_by},
             metrics=cards[name],
         )
+
+
+def _validation_scores(log_odds: NDArray[np.float64], validation: Part) -> Scored:
+    """The validation pictures: a network trained on none of their groups, but may have met their sources."""
+    source = source_of(validation.images).to_numpy(str)
+    return Scored(log_odds[validation.rows], validation.label, validation.group, source, "group")

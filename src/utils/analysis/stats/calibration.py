@@ -1,12 +1,14 @@
-"""Whether a probability means what it says, and what to do with it: temperature, threshold, uncertain band.
+"""Whether a probability means what it says, and what to do with it: temperature, intervals, threshold.
 
-Everything here that is chosen is chosen on validation, where a model learnt nothing but which epoch to keep,
-with weights that let every group count the same; the test only tells how well it held.
+Everything here that is chosen is chosen on pictures that the scorer had not met: the validation split, where
+a model learnt nothing but which epoch to keep, or pictures whose source was left out. The test only tells how
+well it held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +19,10 @@ from scipy.optimize import minimize_scalar
 from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import calibration_bins, threshold_for_fpr
+from src.utils.analysis.stats.policy import NO_VERDICT, share_of, verdict_effect
+from src.utils.analysis.stats.venn_abers import equal_groups, fit_venn_abers
 from src.utils.estimate import Estimate
+from src.utils.models.bundle.calibration import Policy, VennAbers, point_value
 
 BINS = 10
 TEMPERATURES = (0.05, 20.0)
@@ -25,9 +30,6 @@ TEMPERATURES = (0.05, 20.0)
 
 FALSE_POSITIVES = 0.05
 """Share of human-made pictures that may be called AI."""
-
-BAND_ERRORS = 0.05
-"""Share of the other class that may get a plain verdict; see `uncertain_band`."""
 
 
 def fit_temperature(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -178,7 +180,7 @@ def operating_point(
 
     def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
         return {
-            name: _share(called[label == one], row_weight[label == one])
+            name: share_of(called[label == one], row_weight[label == one])
             for one, name in enumerate(("false_positive_rate", "recall"))
         }
 
@@ -206,97 +208,67 @@ def called_sweep(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | N
     return pd.DataFrame(columns)
 
 
-def uncertain_band(
-    label: ArrayLike, probability: ArrayLike, weight: ArrayLike | None = None, errors: float = BAND_ERRORS
-) -> tuple[float, float]:
-    """Between which probabilities no plain verdict shall be given.
+class Scored(NamedTuple):
+    """Pictures with scores from a scorer that had not met them.
 
-    *AI-generated* is said only from the probability on from which at most `errors` of validation's human-made
-    pictures would be called so; *Human-made* only up to the one below which at most `errors` of its
-    AI-generated pictures would pass. Both classes are protected alike, and a model that cannot tell them
-    apart gets a band from nearly 0 to nearly 1: it should not speak. The band always holds 0.5, where the
-    label changes, so a verdict never contradicts the label.
-
-    Args:
-        label: Classes of the validation pictures, [n].
-        probability: Their calibrated probabilities of class 1, [n].
-        weight: Weights, [n].
-        errors: The share allowed, of each class.
-
-    Returns:
-        Low and high, 0 ≤ low ≤ 0.5 ≤ high ≤ 1.
+    Attributes:
+        log_odds: Log-odds of AI at temperature 1, float64 [n].
+        label: Classes, int [n].
+        group: Groups, [n].
+        source: Generator family or photo source, str [n].
+        left_out: What the scorer had not met of each picture: its `source`, or only its `group`.
     """
-    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
-    high = threshold_for_fpr(label, probability, weight, errors)
-    mirrored = threshold_for_fpr(1 - label, 1 - probability, weight, errors)
-    low = 0.0 if mirrored is None else probability[1 - probability >= mirrored].max(initial=0)
-    return float(min(low, 0.5)), 1.0 if high is None else float(np.clip(high, 0.5, 1))
+
+    log_odds: NDArray[np.float64]
+    label: NDArray[np.intp]
+    group: NDArray
+    source: NDArray
+    left_out: str
 
 
-def band_effect(
-    label: ArrayLike,
-    probability: ArrayLike,
-    group: ArrayLike,
-    band: Sequence[float],
-    weight: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """What the band does to pictures that had no part in choosing it.
-
-    Returns:
-        As estimates: `answered`, the share of pictures that get a plain verdict; `right`,
-        how many of those verdicts are true; `right_without`, how many would be if every picture got one.
-    """
-    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
-    low, high = band
-    answered = ~((low < probability) & (probability < high))
-    right = (probability >= 0.5) == (label == 1)
-
-    def shares(row_weight: NDArray[np.float64]) -> dict[str, float]:
-        return {
-            "answered": _share(answered, row_weight),
-            "right": _share(right[answered], row_weight[answered]),
-            "right_without": _share(right, row_weight),
-        }
-
-    entries = bootstrap(shares, group, label, weight, resamples, seed)
-    return {name: _never_certain(entry, group, label) for name, entry in entries.items()}
-
-
-class CalibrationChoice(NamedTuple):
-    """What is chosen on validation, for `calibration.json`.
+@dataclass(frozen=True, eq=False)
+class CalibrationChoice:
+    """What is chosen for `calibration.json`.
 
     Attributes:
         temperature: What the log-odds are divided by.
-        uncertain_band: Between these calibrated probabilities no plain verdict is given.
-        threshold_fpr5: Calibrated probability from which on at most 5 % of validation's human-made pictures
-            are called AI; 1 if none does it.
+        venn_abers: What a score means.
+        threshold_fpr5: Probability from which on at most 5 % of the human-made calibration pictures are
+            called AI, each photo source with the same weight; 1 if none does it.
+        supported_by: What that rests on: `called_ai` of so many human-made pictures (`of`) from so many photo
+            sources (`photo_sources`).
+        policy: When a verdict is given.
     """
 
     temperature: float
-    uncertain_band: tuple[float, float]
+    venn_abers: VennAbers
     threshold_fpr5: float
+    supported_by: Mapping[str, int] = field(default_factory=dict)
+    policy: Policy = NO_VERDICT
+
+    def probability(self, log_odds: ArrayLike) -> NDArray[np.float64]:
+        """What a program is told of scores: the point values of their intervals, float64 [n], 0–1."""
+        return point_value(*self.venn_abers.interval(log_odds))
 
 
-def choose_calibration(
-    log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None
-) -> CalibrationChoice:
-    """Choose temperature, threshold and band on the validation pictures.
+def choose_calibration(scored: Scored, temperature: float) -> CalibrationChoice:
+    """Fit the intervals and choose the threshold on pictures that their scorers had not met.
 
     Args:
-        log_odds: Log-odds of class 1 at temperature 1, [n].
-        label: Classes, [n].
-        weight: Weights, [n].
+        scored: The calibration pictures.
+        temperature: From `fit_temperature`.
     """
-    temperature = fit_temperature(log_odds, label, weight)
-    probability = at_temperature(log_odds, temperature)
-    threshold = threshold_for_fpr(label, probability, weight, FALSE_POSITIVES)
-    return CalibrationChoice(
-        temperature,
-        uncertain_band(label, probability, weight),
-        1.0 if threshold is None else min(threshold, 1.0),
-    )
+    table = fit_venn_abers(scored.log_odds, scored.label, scored.group, scored.left_out)
+    said, human = point_value(*table.interval(scored.log_odds)), scored.label == 0
+    weight = equal_groups(scored.source)
+    threshold = threshold_for_fpr(scored.label, said, weight, FALSE_POSITIVES) if human.any() else None
+    threshold = 1.0 if threshold is None else min(threshold, 1.0)
+    support = {
+        "called_ai": int((said[human] >= threshold).sum()),
+        "of": int(human.sum()),
+        "photo_sources": len(np.unique(scored.source[human])),
+    }
+    return CalibrationChoice(temperature, table, threshold, support)
 
 
 def measure_calibration(
@@ -311,23 +283,33 @@ def measure_calibration(
     """Measure what was chosen on pictures that had no part in it.
 
     Returns:
-        For `metrics.json`, each as an `Estimate`: `brier` and `ece` before, `brier_calibrated`
-        and `ece_calibrated` after the temperature, `ece_by_chance`; `threshold_fpr5` and what it does,
-        `false_positive_rate_fpr5` and `recall_fpr5`; what the band does: `answered`, `right` and
+        For `metrics.json`, each as an `Estimate`: `brier` and `ece` as trained, `brier_calibrated` and
+        `ece_calibrated` after the temperature, `brier_venn_abers` and `ece_venn_abers` of the intervals'
+        point values, `ece_by_chance`, `interval_width`; `threshold_fpr5` and what it does,
+        `false_positive_rate_fpr5` and `recall_fpr5`; what the policy does: `answered`, `right` and
         `right_without`.
     """
-    before, after = at_temperature(log_odds), at_temperature(log_odds, chosen.temperature)
+    low, high = chosen.venn_abers.interval(log_odds)
+    said = point_value(low, high)
+    ways = {
+        "": at_temperature(log_odds),
+        "_calibrated": at_temperature(log_odds, chosen.temperature),
+        "_venn_abers": said,
+    }
     options = {"weight": weight, "resamples": resamples, "seed": seed}
-    scores = calibration_scores(label, before, group, **options)
-    calibrated = calibration_scores(label, after, group, **options)
-    point = operating_point(label, after, group, chosen.threshold_fpr5, **options)
+    scores = {
+        f"{name}{way}": entry
+        for way, probability in ways.items()
+        for name, entry in calibration_scores(label, probability, group, **options).items()
+    }
+    point = operating_point(label, said, group, chosen.threshold_fpr5, **options)
     return {
         **scores,
-        **{f"{name}_calibrated": entry for name, entry in calibrated.items()},
-        "ece_by_chance": _known(ece_by_chance(label, after, group, weight, seed=seed)),
+        "ece_by_chance": _known(ece_by_chance(label, said, group, weight, seed=seed)),
+        "interval_width": _known(float(np.average(high - low, weights=weight)) if len(low) else np.nan),
         "threshold_fpr5": _known(chosen.threshold_fpr5),
         **{f"{name}_fpr5": entry for name, entry in point.items()},
-        **band_effect(label, after, group, chosen.uncertain_band, **options),
+        **verdict_effect(chosen.policy, label, low, high, group, **options),
     }
 
 
@@ -340,10 +322,6 @@ def _bin_number(probability: NDArray[np.float64], bins: int) -> NDArray[np.intp]
     """Which bin of equal width each probability falls into, exactly as `metrics.calibration_bins` sorts."""
     edges = np.linspace(0, 1, bins + 1)
     return np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, bins - 1)
-
-
-def _share(hit: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
-    return float(weight @ hit / weight.sum()) if weight.sum() > 0 else np.nan
 
 
 def _known(value: float) -> Estimate:

@@ -10,14 +10,14 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.utils.code import module_digest
 from src.utils.files import read_json, sha256_file, write_json, write_text
-from src.utils.models.bundle.calibration import Calibration, read_calibration
+from src.utils.models.bundle.calibration import Calibration, Policy, read_calibration
 from src.utils.settings import CLASS_NAMES, Settings, UserError
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ EXPORTED_FILE = "model.onnx"
 HISTORY_FILE = "history.csv"
 DEFAULT_FILE = "default"
 PREFERRED = "best"
-
-UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
-"""Why a model without calibration gives no verdict."""
 
 _MEASURED_WITH = ("tensorflow", "keras", "onnxruntime", "numpy", "pillow")
 
@@ -71,9 +68,9 @@ class Bundle:
         return self.calibration.threshold if self.calibration else 0.5
 
     @property
-    def uncertain_band(self) -> tuple[float, float] | None:
-        """Between these two probabilities the verdict is `Uncertain`; None for never."""
-        return self.calibration.uncertain_band if self.calibration else None
+    def policy(self) -> Policy:
+        """When a verdict may be given: never without calibration."""
+        return self.calibration.policy if self.calibration else Policy()
 
     @property
     def card(self) -> dict[str, Any]:
@@ -84,7 +81,7 @@ class Bundle:
             "calibrated": self.calibration is not None,
             "temperature": self.temperature,
             "threshold": self.threshold,
-            "uncertain_band": self.uncertain_band and list(self.uncertain_band),
+            "policy": asdict(self.policy),
         }
         return {**measured, **self.facts, **chosen, "metrics": metrics}
 

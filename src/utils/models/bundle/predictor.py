@@ -17,9 +17,11 @@ from PIL import Image
 
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image, squash
-from src.utils.models.bundle.bundle import UNCALIBRATED, Bundle, load_bundle, load_model
+from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
+from src.utils.models.bundle.calibration import point_value
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
+from src.utils.names import percent
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -28,8 +30,15 @@ if TYPE_CHECKING:
     from src.utils.data.pictures.pixel_cache import PixelCache
 
 BATCH_SIZE = 32
-COLUMNS = ("file", "label", "probability_ai", "confidence", "verdict", "reason", "error")
-UNCERTAIN = "Uncertain"
+COLUMNS = (
+    *("file", "label", "probability_ai", "probability_low", "probability_high"),
+    *("confidence", "verdict", "lean", "reason", "error"),
+)
+AI_GENERATED, NO_SIGN, UNCERTAIN = "AI-generated", "No sign of AI", "Uncertain"
+"""The verdicts. None is proof, and none says that a person made a picture."""
+
+UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
+"""Why a model without calibration gives no verdict."""
 
 Runtime = Callable[[np.ndarray], np.ndarray]
 """uint8 [n, size, size, 3] → logits [n, 2]."""
@@ -123,7 +132,7 @@ class Predictor:
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
     def uncalibrated(self) -> Predictor:
-        """The same model as it was trained: temperature 1, threshold 0.5, no band."""
+        """The same model as it was trained: temperature 1, threshold 0.5, no interval and no verdict."""
         return replace(self, bundle=replace(self.bundle, calibration=None))
 
     def read(self, source: Source) -> np.ndarray:
@@ -156,7 +165,7 @@ class Predictor:
         return np.stack(pixels) if pixels else np.empty((0, size, size, 3), np.uint8)
 
     def predict_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """Probability that each picture is AI-generated.
+        """Probability that each picture is AI-generated, by the temperature alone; `row` says what it means.
 
         Args:
             pixels: uint8 [n, size, size, 3], as `read` gives them.
@@ -221,33 +230,75 @@ class Predictor:
                     else self.row(name, next(probabilities))
                 )
 
-    def row(self, name: str, probability: float) -> dict[str, Any]:
-        """Put a probability in the words of the contract (`COLUMNS`)."""
-        label = self.bundle.class_names[int(probability >= self.bundle.threshold)]
-        reason = self._why_uncertain(probability)
+    def row(self, name: str, probability: float, outside: str = "") -> dict[str, Any]:
+        """Put an answer in the words of the contract (`COLUMNS`).
+
+        Args:
+            name: The picture's.
+            probability: As `predict_pixels` gives it.
+            outside: Why the picture is unlike what the model learned, which makes the verdict `Uncertain`;
+                empty if it is not.
+        """
+        low, high = self.interval(probability)
+        point = probability if low is None else float(point_value(low, high))
+        verdict, lean, reason = self._judge(low, high, outside)
         return {
             "file": name,
-            "label": label,
-            "probability_ai": round(float(probability), 6),
-            "confidence": round(100 * float(max(probability, 1 - probability)), 4),
-            "verdict": UNCERTAIN if reason else label,
+            "label": self.bundle.class_names[int(point >= self.bundle.threshold)],
+            "probability_ai": round(float(point), 6),
+            "probability_low": None if low is None else round(low, 6),
+            "probability_high": None if high is None else round(high, 6),
+            "confidence": round(100 * float(max(point, 1 - point)), 4),
+            "verdict": verdict,
+            "lean": lean,
             "reason": reason,
             "error": "",
         }
 
-    def _why_uncertain(self, probability: float) -> str:
-        """Why no verdict is given, or an empty text."""
+    def interval(self, probability: float) -> tuple[float, float] | tuple[None, None]:
+        """Ends of a picture's Venn-Abers interval, 0–1; None twice for a model without calibration.
+
+        Args:
+            probability: As `predict_pixels` gives it.
+        """
         if self.bundle.calibration is None:
-            return UNCALIBRATED
-        low, high = self.bundle.uncertain_band or (1, 0)
-        if low < probability < high:
-            return f"between {100 * low:.0f}% and {100 * high:.0f}% this model cannot tell"
-        return ""
+            return None, None
+        with np.errstate(divide="ignore"):
+            log_odds = self.bundle.temperature * (np.log(probability) - np.log1p(-probability))
+        low, high = self.bundle.calibration.venn_abers.interval([log_odds])
+        return float(low[0]), float(high[0])
+
+    def _judge(self, low: float | None, high: float | None, outside: str) -> tuple[str, str, str]:
+        """Verdict, lean, and why the verdict is `Uncertain`."""
+        if low is None or high is None:
+            return UNCERTAIN, "none", UNCALIBRATED
+        if outside:
+            return UNCERTAIN, "none", outside
+        policy, middle = self.bundle.policy, self.bundle.threshold
+        reach = f"its interval, {percent(low)} to {percent(high)}, reaches"
+        if low < middle < high:
+            return UNCERTAIN, "none", f"{reach} across {percent(middle)}"
+        if low >= middle:
+            if policy.ai_from is None:
+                return UNCERTAIN, "AI", _clause(policy.why_no_ai)
+            if low < policy.ai_from:
+                return UNCERTAIN, "AI", f"{reach} below {percent(policy.ai_from)}"
+            return AI_GENERATED, "AI", ""
+        if policy.clear_up_to is None:
+            return UNCERTAIN, "human", _clause(policy.why_no_clear)
+        if high > policy.clear_up_to:
+            return UNCERTAIN, "human", f"{reach} above {percent(policy.clear_up_to)}"
+        return NO_SIGN, "human", ""
 
     @staticmethod
     def failed(name: str, error: str) -> dict[str, Any]:
         """The row of a picture that could not be read."""
         return dict.fromkeys(COLUMNS) | {"file": name, "error": error}
+
+
+def _clause(sentence: str) -> str:
+    """A sentence as a reason: it goes on after a colon, and has no full stop."""
+    return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
 
 
 def cached_logits(
