@@ -30,12 +30,12 @@ HEADERS = {
 }
 
 SENTENCES = {
-    400: 'Nothing was sent: send pictures as multipart `file`, or JSON like {"urls": ["https://…"]}.',
+    400: 'No picture was sent: send files as multipart `file`, or JSON like {"urls": ["https://…"]}.',
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
     413: "The request is too large.",
-    415: "Send multipart/form-data with `file`, or application/json with `urls`.",
-    422: 'The JSON must look like {"urls": ["https://…"]}.',
+    415: "Send multipart/form-data with `file`, a picture as image/…, or application/json with `urls`.",
+    422: 'The JSON must look like {"urls": ["https://…"]} or {"url": "https://…"}.',
     429: "That is too many pictures in one minute: wait a little and try again.",
 }
 
