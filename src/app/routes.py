@@ -98,8 +98,10 @@ def model() -> Response:
 
 @pages.get("/openapi.json")
 def openapi() -> Response:
-    """The description of these addresses for programs."""
-    return current_app.send_static_file("openapi.json")
+    """The description of these addresses for programs, with the address that they have here."""
+    with current_app.open_resource("static/openapi.json") as file:
+        description = json.load(file)
+    return jsonify(description | {"servers": [{"url": request.script_root or "/"}]})
 
 
 @pages.post("/predict")
