@@ -23,6 +23,9 @@ from src.utils.settings import CLASS_NAMES, UserError
 log = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 640
+NAME_LENGTH = 255
+"""Longest name in an answer, in characters: what file systems allow, and no more of a stranger's text."""
+
 FETCH_SECONDS = 10.0
 FETCHES_AT_ONCE = 4
 
@@ -41,7 +44,7 @@ def analyse_upload(name: str, data: bytes, slot: ModelSlot, limits: Limits, prev
     """Answer for one uploaded file.
 
     Args:
-        name: The file's name, given back and used for nothing else.
+        name: The file's name; its first 255 characters are given back, and it is used for nothing else.
         data: Its content.
         slot: Holds a loaded model.
         limits: What is accepted.
@@ -77,7 +80,7 @@ def _data_of(fetched: FetchedImage | Exception) -> bytes:
 
 def _entry(name: str, analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """One entry of the answer, whatever happens: the other pictures still get theirs."""
-    entry: dict[str, Any] = {"filename": name}
+    entry: dict[str, Any] = {"filename": name[:NAME_LENGTH]}
     try:
         return entry | analyse()
     except ImageError as error:  # the decoder calls only a picture of too many pixels too large

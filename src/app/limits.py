@@ -21,8 +21,8 @@ class Limits:
         pixels: Largest width × height, checked before decoding (MAX_MEGAPIXELS).
         files: Pictures in one request (MAX_FILES).
         per_minute: Pictures a minute from one address, in each process (RATE_PER_MINUTE).
-        proxies: Reverse proxies in front of the app, whose word on the visitor's address counts
-            (TRUSTED_PROXIES; 1 on Heroku).
+        proxies: Reverse proxies in front of the app, whose word on the visitor's address, on https and on
+            the path's prefix counts (TRUSTED_PROXIES; 1 on Heroku).
         uploads_bytes: All requests together that are arriving or being answered, in each process
             (MAX_UPLOADS_MB); kept by `receiving`, beyond it larger ones are asked to come again.
     """

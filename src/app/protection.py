@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import ipaddress
 import logging
+import re
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import limits as rates
 from flask import Flask, Request, Response, g, jsonify, request
@@ -13,6 +16,9 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from src.app.limits import Limits
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger("src.app")
 
@@ -30,14 +36,18 @@ HEADERS = {
 }
 
 SENTENCES = {
-    400: 'Nothing was sent: send pictures as multipart `file`, or JSON like {"urls": ["https://…"]}.',
+    400: 'No picture was sent: send files as multipart `file`, or JSON like {"urls": ["https://…"]}.',
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
     413: "The request is too large.",
-    415: "Send multipart/form-data with `file`, or application/json with `urls`.",
-    422: 'The JSON must look like {"urls": ["https://…"]}.',
+    415: "Send multipart/form-data with `file`, a picture as image/…, or application/json with `urls`.",
+    422: 'The JSON must look like {"urls": ["https://…"]} or {"url": "https://…"}.',
     429: "That is too many pictures in one minute: wait a little and try again.",
 }
+
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*){0,16}")
+"""A path of plain segments, none of which begins with a dot; or nothing."""
 
 
 class MemoryRequest(Request):
@@ -81,11 +91,25 @@ def protect(app: Flask, limits: Limits) -> None:
     app.config["MAX_CONTENT_LENGTH"] = limits.request_bytes
     app.config["MAX_FORM_PARTS"] = limits.files + 20
     if limits.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=limits.proxies, x_proto=limits.proxies)
+        trusted = dict.fromkeys(("x_for", "x_proto", "x_prefix"), limits.proxies)
+        app.wsgi_app = ProxyFix(_keep_plain_prefix(app.wsgi_app), **trusted)
     app.before_request(_note_start)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_failure)
+
+
+def _keep_plain_prefix(app: WSGIApplication) -> WSGIApplication:
+    """Undo what a proxy says of the path's prefix where it could lead links elsewhere, such as to //host."""
+
+    def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        prefix = environ.get("SCRIPT_NAME", "").rstrip("/")
+        if not _PREFIX.fullmatch(prefix):
+            prefix = environ["werkzeug.proxy_fix.orig"]["SCRIPT_NAME"] or ""
+        environ["SCRIPT_NAME"] = prefix
+        return app(environ, start_response)
+
+    return checked
 
 
 def _note_start() -> None:

@@ -21,6 +21,12 @@ from src.utils.names import METRICS, metric_name
 pages = Blueprint("pages", __name__)
 
 EXTENSION = "pictures"
+FILE_FIELDS = ("file", "files", "files[]", "image")
+"""Multipart fields that hold pictures, by the names that clients give them."""
+
+BODY_NAME = "picture"
+"""What an answer calls a picture that was sent without a name."""
+
 MAX_JSON_BYTES = 200_000
 CARD_METRICS = {name for name, metric in METRICS.items() if metric.on_card}
 
@@ -92,8 +98,10 @@ def model() -> Response:
 
 @pages.get("/openapi.json")
 def openapi() -> Response:
-    """The description of these addresses for programs."""
-    return current_app.send_static_file("openapi.json")
+    """The description of these addresses for programs, with the address that they have here."""
+    with current_app.open_resource("static/openapi.json") as file:
+        description = json.load(file)
+    return jsonify(description | {"servers": [{"url": request.script_root or "/"}]})
 
 
 @pages.post("/predict")
@@ -106,18 +114,40 @@ def predict() -> Response:
         entries = _upload_entries(services)
     elif request.mimetype == "application/json":
         entries = _link_entries(services)
+    elif request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
+        entries = _body_entries(services)
     else:
         abort(415 if request.content_length or request.mimetype else 400)
     return jsonify(predictions=list(entries))
 
 
 def _upload_entries(services: Services) -> Iterator[dict[str, Any]]:
-    files = [file for file in request.files.getlist("file") if file.filename]
+    texts = [field for field in FILE_FIELDS if field in request.form]
+    if texts:
+        abort(422, f"The field `{texts[0]}` holds text: send the picture as a file, with a file name.")
+    files = [file for field in FILE_FIELDS for file in request.files.getlist(field) if file.filename]
     _check_number(len(files), services)
     for file in files:
         yield analyse_upload(
             file.filename or "", file.read(), services.slot, services.limits, _wants_preview()
         )
+
+
+def _body_entries(services: Services) -> Iterator[dict[str, Any]]:
+    """The one entry for a picture that is the whole body of its request."""
+    data = _read_body(min(services.limits.file_bytes, services.limits.request_bytes))
+    _check_number(1 if data else 0, services)
+    yield analyse_upload(BODY_NAME, data, services.slot, services.limits, _wants_preview())
+
+
+def _read_body(most: int) -> bytes:
+    """The whole body; beyond `most` bytes it is refused, unread where its length is stated."""
+    if (request.content_length or 0) <= most:
+        request.max_content_length = most + 1  # Werkzeug cuts chunks off there without a word
+        data = request.get_data(cache=False)
+        if len(data) <= most:
+            return data
+    abort(413, f"The picture has more than the {most / MEGA:g} MB allowed.")
 
 
 def _link_entries(services: Services) -> Iterator[dict[str, Any]]:
@@ -126,11 +156,19 @@ def _link_entries(services: Services) -> Iterator[dict[str, Any]]:
         body = json.loads(request.get_data())
     except (ValueError, RecursionError):
         abort(422)
-    links = body.get("urls") if isinstance(body, dict) else None
-    if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
-        abort(422)
+    links = _find_links(body)
     _check_number(len(links), services)
     return analyse_links(links, services.slot, services.limits, _wants_preview(), services.fetch)
+
+
+def _find_links(body: Any) -> list[str]:
+    """The links of `{"urls": [link, …]}` or `{"url": link}`; anything else, also both at once, is refused."""
+    if not isinstance(body, dict) or ("urls" in body) == ("url" in body):
+        abort(422)
+    links = body["urls"] if "urls" in body else [body["url"]]
+    if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
+        abort(422)
+    return links
 
 
 def _check_number(pictures: int, services: Services) -> None:

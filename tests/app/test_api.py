@@ -5,6 +5,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from src.app import create_app
@@ -22,6 +24,20 @@ from tests.data.hostile_server import (
     png_that_claims,
     zeros_gzipped,
 )
+
+
+def fetch_nothing(link, **options):
+    raise FetchError("not_found", "There is no such host.")
+
+
+def ready_client():
+    """A client for tests that ask many times: their app counts no pictures."""
+    app = create_app(RednessModel, Limits(per_minute=10**9), fetch_nothing)
+    assert app.extensions["pictures"].slot.settled.wait(10)
+    return app.test_client()
+
+
+READY = ready_client()
 
 
 def entries(response):
@@ -98,9 +114,109 @@ def test_all_failed_is_still_an_answer(client):
 
 
 def test_names_are_given_back_and_nothing_else(client):
-    names = ["../../etc/passwd", "Grüße 😀.png", "<b>.png", "a" * 300]
+    names = ["../../etc/passwd", "Grüße 😀.png", "<b>.png", "a" * 255]
     found = entries(upload(*((name, picture()) for name in names), client=client))
     assert [entry["filename"] for entry in found] == names
+
+
+FIELDS = ("file", "files", "files[]", "image")
+
+
+def part(field, name, content=picture(RED)):  # noqa: B008 (made once)
+    """One part of a multipart body."""
+    shown = name.replace("\\", "\\\\").replace('"', '\\"')
+    head = f'--x\r\nContent-Disposition: form-data; name="{field}"; filename="{shown}"\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def send_parts(client, *parts):
+    kind = "multipart/form-data; boundary=x"
+    return client.post("/predict", data=b"".join(parts) + b"--x--\r\n", content_type=kind)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters='\r\n\0"\\'), min_size=1, max_size=600))
+@settings(max_examples=50, deadline=None)
+def test_any_name_comes_back_cut_to_255_characters(name):
+    (entry,) = entries(send_parts(READY, part("file", name)))
+    assert entry["filename"] == name[:255] and entry["probability_ai"] == 0.92
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=50, deadline=None)
+def test_any_link_comes_back_cut_to_255_characters(link):
+    (entry,) = entries(READY.post("/predict", json={"url": link}))
+    assert entry["filename"] == link[:255] and entry["code"] == "not_found"
+
+
+@given(st.lists(st.sampled_from((*FIELDS, "upload", "File", "file[]", "image ", ""))))
+@settings(max_examples=80, deadline=None)
+def test_pictures_are_found_in_the_fields_that_are_named_and_in_no_other(fields):
+    parts = [part(field, f"{number} {field}") for number, field in enumerate(fields)]
+    known = [f"{number} {field}" for name in FIELDS for number, field in enumerate(fields) if field == name]
+    answer = send_parts(READY, *parts)
+    if len(known) > 20:
+        assert "at most 20" in error(answer, 413)
+    elif known:
+        assert [entry["filename"] for entry in entries(answer)] == known
+    else:
+        assert "`file`" in error(answer, 400)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_text_where_a_file_belongs_is_refused_by_name(client, field):
+    answer = client.post(
+        "/predict", data={field: "words", "other": "words"}, content_type="multipart/form-data"
+    )
+    assert f"`{field}` holds text" in error(answer, 422)
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/png", "image/jpeg", "image/x-anything; q=1", "application/octet-stream"]
+)
+def test_a_picture_may_be_the_whole_body_whatever_it_is_called(client, kind):
+    (entry,) = entries(client.post("/predict?preview=1", data=picture(RED), content_type=kind))
+    assert (entry["filename"], entry["verdict"], entry["declared"]["format"]) == (
+        "picture",
+        "AI-generated",
+        "PNG",
+    )
+    assert entry["preview"]
+
+
+@given(st.binary(min_size=1, max_size=200))
+@settings(max_examples=50, deadline=None)
+def test_any_body_is_a_picture_or_an_entry_that_says_why_not(data):
+    (entry,) = entries(READY.post("/predict", data=data, content_type="image/png"))
+    assert set(entry) == {"filename", "error", "code"}
+
+
+def test_a_body_has_the_limit_of_a_picture_and_that_of_a_request(make_app):
+    size = len(picture(RED))
+    for limits in (Limits(file_bytes=size), Limits(request_bytes=size)):
+        client = make_app(limits=limits).test_client()
+        (entry,) = entries(client.post("/predict", data=picture(RED), content_type="image/png"))
+        assert entry["verdict"] == "AI-generated"
+        for length in (size + 1, 100_000):
+            answer = client.post("/predict", data=bytes(length), content_type="image/png")
+            assert error(answer, 413) == f"The picture has more than the {size / 1e6:g} MB allowed."
+
+
+def test_a_body_in_chunks_has_the_limit_of_a_picture(make_app):
+    client = make_app(limits=Limits(file_bytes=100_000)).test_client()
+    chunks = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    for length, status in ((100_000, 200), (100_001, 413)):
+        body = {"input_stream": io.BytesIO(bytes(length)), "content_type": "application/octet-stream"}
+        assert client.post("/predict", environ_overrides=chunks, **body).status_code == status
+
+
+def test_a_body_counts_for_the_rate(make_app):
+    client = make_app(limits=Limits(per_minute=1)).test_client()
+    answers = [client.post("/predict", data=picture(), content_type="image/png") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+def test_an_empty_body_is_no_picture(client):
+    assert "No picture was sent" in error(client.post("/predict", data=b"", content_type="image/png"), 400)
 
 
 def test_a_preview_is_small_and_only_on_request(client):
@@ -371,14 +487,16 @@ def test_few_links_are_fetched_ahead(make_app):
 
 
 def test_nothing_sent(client):
-    assert error(client.post("/predict"), 400).startswith("Nothing was sent")
+    assert error(client.post("/predict"), 400).startswith("No picture was sent")
     assert error(client.post("/predict", data={"other": "x"}, content_type="multipart/form-data"), 400)
     assert error(upload(("", b""), client=client), 400)
     assert error(client.post("/predict", json={"urls": []}), 400)
     assert error(client.post("/predict", data=b"", content_type="multipart/form-data"), 400)
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "image/png", "application/x-www-form-urlencoded", "nonsense"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "images/png", "application/x-www-form-urlencoded", "nonsense"]
+)
 def test_wrong_content_type(client, kind):
     assert "multipart/form-data" in error(client.post("/predict", data=b"x", content_type=kind), 415)
 
@@ -396,6 +514,9 @@ def test_wrong_content_type(client, kind):
         '{"urls": "http://a"}',
         '{"urls": [1]}',
         '{"urls": null}',
+        '{"url": null}',
+        '{"url": ["http://a"]}',
+        '{"url": "http://a", "urls": ["http://a"]}',
         "\x00",
     ],
 )

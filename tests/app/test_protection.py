@@ -1,21 +1,29 @@
 import contextlib
 import io
 import logging
+import re
 import socket
 import sys
 import threading
+from functools import partial
 
 import pytest
 from flask import Flask, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.serving import make_server
 from werkzeug.test import stream_encode_multipart
 
+from src.app import create_app
 from src.app.limits import Limits
 from src.app.protection import PictureRate
-from tests.app.fakes import picture, upload
+from tests.app.fakes import RednessModel, picture, upload
 
 WRITES = []
+
+BEHIND_A_PROXY = create_app(RednessModel, Limits(proxies=1)).test_client()
+PLAIN_LINKS = 5  # the icon, the style, the code, home, the description
 
 
 def _watch(event, arguments):
@@ -123,6 +131,62 @@ def test_a_visitor_cannot_choose_the_address_that_the_proxy_saw(make_app):
         for text in forged
     ]
     assert answers == [200, 429]
+
+
+# --- a path's prefix ---------------------------------------------------------------------------------------
+
+
+def addresses(page):
+    """Where a page's links and files are, but for those within the page."""
+    return re.findall(r'(?:href|src)="([^"#][^"]*)"', page)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "root"),
+    [
+        (0, "/tools", ""),
+        (1, "/tools", "/tools"),
+        (1, "/tools/my-pictures.2/", "/tools/my-pictures.2"),
+        (1, "/from-the-visitor, /tools", "/tools"),
+        (2, "/tools, /inner", "/tools"),
+        (2, "/tools", ""),
+        (1, "", ""),
+        (1, "/", ""),
+        (1, "tools", ""),
+        (1, "//evil.example", ""),
+        (1, "/\\evil.example", ""),
+        (1, "https://evil.example", ""),
+        (1, "/..", ""),
+        (1, "/a/../b", ""),
+        (1, '/"><script>', ""),
+        (1, "/a%0d%0ab", ""),
+        (1, "/a" * 17, ""),
+    ],
+)
+def test_a_prefix_counts_only_from_a_trusted_proxy_and_only_if_it_is_a_plain_path(
+    make_app, proxies, headers, root
+):
+    client = make_app(limits=Limits(proxies=proxies)).test_client()
+    ask = partial(client.get, headers={"X-Forwarded-Prefix": headers})
+    for path in ("/", "/card"):
+        found = addresses(ask(path).text)
+        assert {f"{root}/static/app.css", f"{root}/", f"{root}/openapi.json"} <= set(found)
+        assert all(address.startswith(f"{root}/") for address in found)
+    assert ask("/static/app.js").status_code == 200
+    assert ask("/openapi.json").get_json()["servers"] == [{"url": root or "/"}]
+    answer = upload(("a", picture()), client=client, headers={"X-Forwarded-Prefix": headers})
+    assert answer.status_code == 200
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_prefix_says_links_stay_on_this_host(prefix):
+    page = BEHIND_A_PROXY.get("/", headers={"X-Forwarded-Prefix": prefix}).text
+    found = addresses(page)
+    assert len(found) == PLAIN_LINKS
+    assert all(
+        re.fullmatch(r"(/[\w~-][\w.~-]*)*/(static/[a-z.]+|openapi.json)?", address) for address in found
+    )
 
 
 # --- headers ----------------------------------------------------------------------------------------------
