@@ -273,7 +273,7 @@ def test_saving_the_same_model_again_touches_nothing(tmp_path: Path) -> None:
     folder, weights = tmp_path / "best", b"head"
     model = SimpleNamespace(file_name="head.npz", input_shape=(None, SIZE, SIZE, 3), save=save)
     first = save_bundle(folder, model, {"seed": 7})
-    write_calibration(folder, first.served_files, wide_table(), POLICY)
+    write_calibration(folder, first.served_files, wide_table(), POLICY, 2.0)
     before = (folder / "bundle.json").stat()
     assert save_bundle(folder, model, {"seed": 7}).temperature == 2.0
     assert (folder / "bundle.json").stat() == before

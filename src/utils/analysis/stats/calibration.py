@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import calibration_bins, threshold_for_fpr
-from src.utils.analysis.stats.policy import NO_VERDICT, share_of, verdict_effect
+from src.utils.analysis.stats.policy import FALSE_POSITIVES, NO_VERDICT, share_of, verdict_effect
 from src.utils.analysis.stats.venn_abers import equal_groups, fit_venn_abers
 from src.utils.estimate import Estimate
 from src.utils.models.bundle.calibration import Policy, VennAbers, point_value
@@ -27,9 +27,6 @@ from src.utils.models.bundle.calibration import Policy, VennAbers, point_value
 BINS = 10
 TEMPERATURES = (0.05, 20.0)
 """Range searched: 20 turns the surest answer of an untrained network into a coin toss."""
-
-FALSE_POSITIVES = 0.05
-"""Share of human-made pictures that may be called AI."""
 
 
 def fit_temperature(log_odds: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> float:

@@ -22,6 +22,9 @@ from src.utils.settings import UserError
 SCHEMA = 2
 CALIBRATION_FILE = "calibration.json"
 
+AI_GENERATED, NO_SIGN, UNCERTAIN = "AI-generated", "No sign of AI", "Uncertain"
+"""The verdicts. None is proof, and none says that a person made a picture."""
+
 DECIMALS, SUREST = 2, 30.0
 """Log-odds are compared after rounding to so many decimals, within ± `SUREST`: a rule that no picture has a
 say in, which keeps the table short however many pictures it rests on."""

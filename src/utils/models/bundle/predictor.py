@@ -18,7 +18,7 @@ from PIL import Image
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
-from src.utils.models.bundle.calibration import point_value
+from src.utils.models.bundle.calibration import AI_GENERATED, NO_SIGN, UNCERTAIN, point_value
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
 from src.utils.names import percent
@@ -34,9 +34,6 @@ COLUMNS = (
     *("file", "label", "probability_ai", "probability_low", "probability_high"),
     *("confidence", "verdict", "lean", "reason", "error"),
 )
-AI_GENERATED, NO_SIGN, UNCERTAIN = "AI-generated", "No sign of AI", "Uncertain"
-"""The verdicts. None is proof, and none says that a person made a picture."""
-
 UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
 """Why a model without calibration gives no verdict."""
 
