@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from src.app.host import turn_for_large
 from src.app.limits import MEGA, Limits
 from src.app.model import Model, ModelSlot
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.declared import read_declared
-from src.utils.data.pictures.decode import ImageError, decode, open_header
+from src.utils.data.pictures.decode import ImageError, can_be_reduced, decode, open_header
 from src.utils.data.web.fetch import FetchedImage, FetchError
 from src.utils.settings import CLASS_NAMES, UserError
 
@@ -104,16 +105,28 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
     with slot.turn:
         header = open_header(data, limits.pixels, "The file")
         width, height = header.size
-        if width * height > limits.pixels:
-            size = f"{width:,} × {height:,} pixels"
-            sentence = f"The picture has {size}, more than the {limits.pixels // MEGA} megapixels allowed."
-            raise PictureError("too_many_pixels", sentence)
+        _check_pixels(data, header, limits)
         with turn_for_large(width * height):
             declared = read_declared(data, header)
             image = decode(header, limits.pixels)
             del header  # and with it the pixels in their own mode
             entry = _predict(image, slot.model)
             return entry | {"declared": declared, "preview": _shrink(image) if preview else None}
+
+
+def _check_pixels(data: bytes, header: ImageFile, limits: Limits) -> None:
+    """Refuse a picture that needs too much memory, by what its header says."""
+    width, height = header.size
+    if width * height <= limits.whole_pixels:
+        return
+    size = f"The picture has {width:,} × {height:,} pixels"
+    if width * height > limits.pixels:
+        sentence = f"{size}, more than the {limits.pixels / MEGA:g} megapixels allowed."
+        raise PictureError("too_many_pixels", sentence)
+    if not can_be_reduced(data, header):
+        allowed = f"the {limits.whole_pixels / MEGA:g} megapixels allowed for a file of this kind"
+        sentence = f"{size}, more than {allowed}: save it as a JPEG that is not progressive."
+        raise PictureError("too_many_pixels", sentence)
 
 
 def _predict(image: Image.Image, model: Model) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from src.utils.data.pictures.decode import SENT_PIXELS, WHOLE_PIXELS
 from src.utils.settings import UserError
 
 MEGA = 1_000_000
@@ -18,7 +19,8 @@ class Limits:
     Attributes:
         file_bytes: Largest picture (MAX_FILE_MB).
         request_bytes: Largest request, all its pictures together (MAX_REQUEST_MB).
-        pixels: Largest width × height, checked before decoding (MAX_MEGAPIXELS).
+        pixels: Largest width × height, checked before decoding (MAX_MEGAPIXELS); `whole_pixels` for what
+            cannot be decoded smaller than it is.
         files: Pictures in one request (MAX_FILES).
         per_minute: Pictures a minute from one address, in each process (RATE_PER_MINUTE).
         proxies: Reverse proxies in front of the app, whose word on the visitor's address, on https and on
@@ -29,11 +31,16 @@ class Limits:
 
     file_bytes: int = 20 * MEGA
     request_bytes: int = 60 * MEGA
-    pixels: int = 24 * MEGA
+    pixels: int = SENT_PIXELS
     files: int = 20
     per_minute: int = 120
     proxies: int = 0
     uploads_bytes: int = 120 * MEGA
+
+    @property
+    def whole_pixels(self) -> int:
+        """Largest width × height of a picture that has to be decoded whole: any but a JPEG."""
+        return min(self.pixels, WHOLE_PIXELS)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Limits:
@@ -47,18 +54,18 @@ class Limits:
         """
         env = os.environ if env is None else env
 
-        def whole(name: str, default: int, lowest: int = 1) -> int:
+        def number(name: str, default: int, lowest: int = 1) -> int:
             value = env.get(name) or str(default)
             if not value.isdecimal() or int(value) < lowest:
                 raise UserError(f"{name}={value} is not a whole number of at least {lowest}.")
             return int(value)
 
         return cls(
-            file_bytes=whole("MAX_FILE_MB", 20) * MEGA,
-            request_bytes=whole("MAX_REQUEST_MB", 60) * MEGA,
-            pixels=whole("MAX_MEGAPIXELS", 24) * MEGA,
-            files=whole("MAX_FILES", 20),
-            per_minute=whole("RATE_PER_MINUTE", 120),
-            proxies=whole("TRUSTED_PROXIES", 0, lowest=0),
-            uploads_bytes=whole("MAX_UPLOADS_MB", 120) * MEGA,
+            file_bytes=number("MAX_FILE_MB", cls.file_bytes // MEGA) * MEGA,
+            request_bytes=number("MAX_REQUEST_MB", cls.request_bytes // MEGA) * MEGA,
+            pixels=number("MAX_MEGAPIXELS", cls.pixels // MEGA) * MEGA,
+            files=number("MAX_FILES", cls.files),
+            per_minute=number("RATE_PER_MINUTE", cls.per_minute),
+            proxies=number("TRUSTED_PROXIES", cls.proxies, lowest=0),
+            uploads_bytes=number("MAX_UPLOADS_MB", cls.uploads_bytes // MEGA) * MEGA,
         )

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from src.app import create_app
+from src.app import create_app, limits
 from src.app.limits import Limits
+from src.utils.data.pictures import decode
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
 from src.utils.datasets import DEMONSTRATION
@@ -192,8 +193,8 @@ def test_any_body_is_a_picture_or_an_entry_that_says_why_not(data):
 
 def test_a_body_has_the_limit_of_a_picture_and_that_of_a_request(make_app):
     size = len(picture(RED))
-    for limits in (Limits(file_bytes=size), Limits(request_bytes=size)):
-        client = make_app(limits=limits).test_client()
+    for bounds in (Limits(file_bytes=size), Limits(request_bytes=size)):
+        client = make_app(limits=bounds).test_client()
         (entry,) = entries(client.post("/predict", data=picture(RED), content_type="image/png"))
         assert entry["verdict"] == "AI-generated"
         for length in (size + 1, 100_000):
@@ -271,6 +272,15 @@ def test_declared_facts_stand_beside_the_prediction(client):
 # --- bad pictures -----------------------------------------------------------------------------------------
 
 WHOLE = picture_bytes("JPEG", (640, 480))
+
+
+def grey_jpeg(width, height, mode="L", **options):
+    """A JPEG of one grey, and of as many pixels as asked for."""
+    file = io.BytesIO()
+    Image.new(mode, (width, height), 128 if mode == "L" else (128,) * len(mode)).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
 BAD = {
     "empty": (b"", "empty"),
     "page": (BODIES["/page-as.jpg"][1], "not_image"),
@@ -290,6 +300,8 @@ BAD = {
     "cut webp": (picture_bytes("WEBP", (640, 480))[:-50], "truncated"),
     "broken png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "unreadable"),
     "24 megapixels and one row": (blank_png(6000, 4001), "too_many_pixels"),
+    "50 megapixels as PNG": (blank_png(8192, 6144), "too_many_pixels"),
+    "52 megapixels": (grey_jpeg(8000, 6500), "too_many_pixels"),
     "100 megapixels": (blank_png(10_000, 10_000), "too_many_pixels"),
     "gigapixels": (png_that_claims(65_535, 65_535), "too_many_pixels"),
     "wide gif": (
@@ -308,6 +320,42 @@ def test_every_bad_picture_has_its_sentence_and_leaves_the_others_alone(make_app
     assert (before["verdict"], after["verdict"]) == ("AI-generated", "No sign of AI")
     assert set(bad) == {"filename", "error", "code"} and bad["code"] == code
     assert bad["error"].endswith(".") and "\n" not in bad["error"]
+
+
+def test_fifty_megapixels_of_a_phone_are_taken(client):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = grey_jpeg(8192, 6144, "RGB", exif=exif)
+    (entry,) = entries(upload(("a.jpg", data), query="?preview=1", client=client))
+    assert entry["probability_ai"] == 0.5
+    assert (entry["declared"]["width"], entry["declared"]["height"]) == (8192, 6144)
+    assert Image.open(io.BytesIO(base64.b64decode(entry["preview"]))).size == (480, 640)
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome"),
+    [
+        (grey_jpeg(600, 500, "RGB", progressive=True), "Uncertain"),
+        (grey_jpeg(600, 500, "RGB", subsampling=0), "Uncertain"),
+        (grey_jpeg(600, 500, "CMYK"), "Uncertain"),
+        (grey_jpeg(600, 500, "RGB", progressive=True, subsampling=0), "kind"),
+        (grey_jpeg(600, 500, "CMYK", progressive=True), "kind"),
+        (picture(size=(600, 500)), "kind"),
+        (grey_jpeg(600, 1700, "RGB"), "any"),
+        (picture(size=(600, 1700)), "any"),
+    ],
+)
+def test_what_cannot_be_decoded_smaller_has_a_smaller_limit(make_app, monkeypatch, data, outcome):
+    for module in (decode, limits):
+        monkeypatch.setattr(module, "WHOLE_PIXELS", 250_000)
+    client = make_app(limits=Limits(pixels=1_000_000)).test_client()
+    (entry,) = entries(upload(("a", data), client=client))
+    sentences = {
+        "kind": "The picture has 600 × 500 pixels, more than the 0.25 megapixels allowed for a file of this "
+        "kind: save it as a JPEG that is not progressive.",
+        "any": "The picture has 600 × 1,700 pixels, more than the 1 megapixels allowed.",
+    }
+    assert entry.get("error", entry.get("verdict")) == sentences.get(outcome, outcome)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, code) in BAD.items() if code == "too_many_pixels"])
@@ -390,9 +438,10 @@ def test_the_limit_of_pixels_is_a_setting(make_app):
 
 def test_limits_come_from_the_environment():
     env = {"MAX_FILE_MB": "5", "MAX_REQUEST_MB": "12", "MAX_MEGAPIXELS": "3", "MAX_FILES": "2"}
-    limits = Limits.from_env(env | {"RATE_PER_MINUTE": "7", "TRUSTED_PROXIES": "1"})
-    assert limits == Limits(5_000_000, 12_000_000, 3_000_000, 2, 7, 1)
-    assert Limits.from_env({"MAX_FILES": ""}) == Limits() and Limits().pixels == 24_000_000
+    found = Limits.from_env(env | {"RATE_PER_MINUTE": "7", "TRUSTED_PROXIES": "1"})
+    assert found == Limits(5_000_000, 12_000_000, 3_000_000, 2, 7, 1)
+    assert Limits.from_env({"MAX_FILES": ""}) == Limits() and Limits().pixels == 51_000_000
+    assert (Limits().whole_pixels, found.whole_pixels) == (24_000_000, 3_000_000)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "٣"])

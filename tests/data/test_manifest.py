@@ -30,6 +30,7 @@ from src.utils.data.manifest import (
     usable_rows,
     write_manifest,
 )
+from src.utils.data.pictures import decode
 from src.utils.data.pictures.decode import ImageError, open_image
 from src.utils.files import hash_bytes
 from src.utils.settings import UserError
@@ -125,6 +126,17 @@ def test_jpeg_quality_of_other_tables_is_the_nearest():
             key: [value + (i % 9 == 0) for i, value in enumerate(t)] for key, t in image.quantization.items()
         }
     assert abs(estimate_jpeg_quality(tables) - 80) <= 1
+
+
+@pytest.mark.parametrize(("stored", "shown"), [((41, 30), (30, 41)), ((30, 41), (41, 30)), ((30, 30),) * 2])
+def test_a_large_jpeg_has_the_size_it_is_stored_at_though_it_is_decoded_smaller(
+    tmp_path, monkeypatch, stored, shown
+):
+    monkeypatch.setattr(decode, "WHOLE_PIXELS", 400)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    row = scan_one(tmp_path, image=picture(*stored), exif=exif)
+    assert (row["width"], row["height"]) == shown
 
 
 def test_container_facts(tmp_path):

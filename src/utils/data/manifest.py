@@ -229,11 +229,20 @@ def _look_at(path: Path, size: int) -> Facts:
         facts |= {"bytes": len(data), "content": hash_bytes(data)}
         header = open_header(data)
         facts |= _container_facts(header)
+        stored = header.size
         image = decode(header)
-        facts |= {"width": image.width, "height": image.height, **_content_facts(image), "readable": True}
+        width, height = _upright_size(image, stored)
+        facts |= {"width": width, "height": height, **_content_facts(image), "readable": True}
     except ImageError as error:
         facts["reason"] = "missing" if error.code == "missing" else f"{error.code}: {error.problem}"
     return Facts(**facts)
+
+
+def _upright_size(image: Image.Image, stored: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of an upright picture, also if it was decoded smaller than it is stored."""
+    if max(image.size) == max(stored):
+        return image.size
+    return stored if (image.width < image.height) == (stored[0] < stored[1]) else stored[::-1]
 
 
 def _container_facts(header: ImageFile.ImageFile) -> dict[str, Any]:

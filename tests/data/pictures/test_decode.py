@@ -354,6 +354,148 @@ def test_jpeg_is_decoded_at_full_size():
     assert np.asarray(open_image(data), float).std() > 100
 
 
+@pytest.fixture
+def small_limit(monkeypatch):
+    """Pictures of more than 3000 pixels count as large."""
+    monkeypatch.setattr(decode, "WHOLE_PIXELS", 3000)
+
+
+JPEGS = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "full colour": {"subsampling": 0},
+    "progressive in full colour": {"subsampling": 0, "progressive": True},
+    "CMYK": {},
+    "progressive CMYK": {"progressive": True},
+    "grey": {},
+    "MPO": {},
+}
+
+
+def encode_jpeg(kind: str, picture: Image.Image, **options) -> bytes:
+    mode = "CMYK" if "CMYK" in kind else "L" if kind == "grey" else "RGB"
+    container = "MPO" if kind == "MPO" else "JPEG"
+    return encode(picture.convert(mode), container, quality=95, **JPEGS[kind], **options)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_large_jpeg_is_decoded_at_half_its_size_and_shows_the_same(kind, small_limit):
+    whole = noise(80, 60).convert("L").convert("RGB") if kind == "grey" else noise(80, 60)
+    half = open_image(encode_jpeg(kind, whole))
+    assert half.size == (40, 30)
+    assert np.abs(squash(half, 8).astype(int) - squash(whole, 8)).mean() < 2
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_up_to_the_limit_a_jpeg_is_decoded_whole(kind, small_limit):
+    data = encode_jpeg(kind, noise(60, 50))
+    assert np.array_equal(open_image(data), Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"])
+def test_what_cannot_be_decoded_smaller_stays_whole(kind, small_limit):
+    assert open_image(encode(noise(80, 60), kind)).size == (80, 60)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_turned_upright_too(orientation, small_limit):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode_jpeg("baseline", colour_blocks(96, 64), exif=exif)
+    decode.WHOLE_PIXELS = 10_000  # put back by the fixture
+    whole = open_image(data)
+    decode.WHOLE_PIXELS = 3000
+    half = open_image(data)
+    assert half.size == tuple(side // 2 for side in whole.size)
+    assert np.abs(squash(half, 8).astype(int) - squash(whole, 8)).mean() < 4
+
+
+@given(st.integers(8, 300), st.integers(8, 300), st.integers(64, 4000))
+@settings(max_examples=60, deadline=None)
+def test_a_reduced_jpeg_is_as_large_as_the_limit_lets_it_be(width, height, limit):
+    data = encode(Image.new("L", (width, height), 99), "JPEG")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "WHOLE_PIXELS", limit)
+        size = open_image(data).size
+    fitting = [scale for scale in (1, 2, 4) if width * height <= limit * scale**2]
+    scale = fitting[0] if fitting else 8
+    assert size == (-(-width // scale), -(-height // scale))
+
+
+def test_what_was_loaded_at_half_size_is_not_reduced_again(small_limit):
+    header = decode.open_header(encode(noise(200, 100), "JPEG"))
+    decode.load_pixels(header)
+    assert decode.decode(header).size == (50, 25)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_several_scans_in_full_colour_take_too_much_memory_to_be_reduced(kind):
+    data = encode_jpeg(kind, noise())
+    assert decode.can_be_reduced(data, decode.open_header(data)) == (
+        kind not in ("progressive in full colour", "progressive CMYK")
+    )
+
+
+def scans_apart(data: bytes) -> bytes:
+    """A baseline JPEG in full colour, whose first scan is made to name one of its three colours only."""
+    at = data.index(b"\xff\xda")
+    return data[: at + 2] + b"\x00\x08\x01" + data[at + 5 : at + 7] + b"\x00\x3f\x00" + data[at + 14 :]
+
+
+def test_a_first_scan_of_some_colours_and_a_head_that_hides_it_count_as_several_scans():
+    data = encode_jpeg("full colour", noise())
+    at = data.index(b"\xff\xc0")
+    for changed in (
+        scans_apart(data),
+        data[:at] + b"\xff" + data[at:],
+        data[:at] + b"\xff\xd0" + data[at:],
+        data[: at + 1],
+        data[:3],
+        data[:2],
+    ):
+        assert decode.can_be_reduced(data, decode.open_header(data))
+        assert not decode.can_be_reduced(changed, decode.open_header(data))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"])
+def test_no_other_format_can_be_reduced(kind):
+    data = encode(noise(), kind)
+    assert not decode.can_be_reduced(data, decode.open_header(data))
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from src.utils.data.pictures.decode import open_image
+data = open(sys.argv[1], "rb").read()
+def peak():  # not getrusage's, which begins with that of the process that started this one
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
+image = open_image(data)
+print(peak() - before, *image.size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc")
+def test_fifty_megapixels_need_no_more_memory_than_twenty_four(tmp_path):
+    def peak(size, **options):
+        path = tmp_path / "a.jpg"
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        path.write_bytes(encode(Image.new("RGB", size, (90, 120, 200)), "JPEG", exif=exif, **options))
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True
+        )
+        kilobytes, *shown = map(int, done.stdout.split())
+        return kilobytes / 1000, tuple(shown)
+
+    before, shown = peak((6000, 4000))
+    assert shown == (4000, 6000) and 170 < before < 250
+    for options in ({}, {"progressive": True}):
+        after, shown = peak((8192, 6144), **options)
+        assert shown == (3072, 4096) and after < 1.1 * before
+
+
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [

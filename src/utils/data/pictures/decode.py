@@ -22,10 +22,22 @@ from src.utils.settings import IMAGE_SIZE, UserError
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded, width times height, unless the caller asks for another limit."""
 
+SENT_PIXELS = 51_000_000
+"""Largest picture taken from others, by upload or link: phones' "50 megapixels" are up to 8192 × 6144."""
+
+WHOLE_PIXELS = 24_000_000
+"""Up to here every picture is decoded whole; a larger JPEG at half its width and height, or less."""
+
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (16-bit RGBA): a longer file than this is not opened at all."""
 
 SNIFF_BYTES = 1024
+
+_JPEGS = ("JPEG", "MPO")
+
+_START_OF_SCAN = b"\xda"
+_BARE_MARKERS = frozenset(bytes([kind]) for kind in (*range(0xC0), *range(0xD0, 0xDA), 0xFF)) | {b""}
+"""Second bytes that begin no segment with a length (ITU-T T.81, table B.1)."""
 
 _ADVICE = {
     "missing": "check the path",
@@ -70,7 +82,8 @@ def open_image(
 
     EXIF orientation is applied, an ICC profile is converted to sRGB (a broken one is ignored), CMYK, grey,
     palette, 1-bit and 16-bit pixels become 8-bit RGB, what is transparent lies over white, and an animation
-    gives its first frame.
+    gives its first frame. A JPEG of more than `WHOLE_PIXELS` comes out at a half of its width and height (a
+    quarter, an eighth), so that it has no more than that.
 
     Args:
         source: A file, or the bytes of one.
@@ -179,6 +192,8 @@ def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str 
 def load_pixels(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str = "image") -> None:
     """Decode the pixels as they are stored, and read what follows them in the file: a PNG's texts.
 
+    A large JPEG is decoded at a fraction of its size, as `open_image` says, and `header.size` then is that.
+
     `decode` does this by itself; call it before to reach that metadata.
 
     Args:
@@ -197,9 +212,40 @@ def load_pixels(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name:
         )
         raise ImageError("too_large", name, problem)
     try:
+        if header.format in _JPEGS and width * height > WHOLE_PIXELS:
+            scale = next((each for each in (2, 4) if width * height <= WHOLE_PIXELS * each**2), 8)
+            header.draft(None, (width // scale, height // scale))
         header.load()
     except Exception as error:
         raise _damaged(error, name) from error
+
+
+def can_be_reduced(data: bytes, header: ImageFile.ImageFile) -> bool:
+    """Whether a picture beyond `WHOLE_PIXELS` can be decoded in the memory that one of that size takes.
+
+    A JPEG can, since it is decoded smaller than it is. But where its samples come in several scans, as in a
+    progressive one, libjpeg holds two bytes for each of them until the last scan is there: too much with more
+    than two samples a pixel, that is with colour at full resolution (4:4:4) or CMYK.
+
+    Args:
+        data: The whole file.
+        header: The same file from `open_header`, not yet decoded.
+    """
+    if header.format not in _JPEGS:
+        return False
+    across, down = (max(layer[side] for layer in header.layer) for side in (1, 2))
+    samples = sum(layer[1] * layer[2] for layer in header.layer) / max(1, across * down)  # a pixel
+    return samples <= 2 or ("progressive" not in header.info and _first_scan(data) == header.layers)
+
+
+def _first_scan(data: bytes) -> int:
+    """How many of its colours a JPEG's first scan holds; 0 if what comes before it is out of order."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and (kind := data[at + 1 : at + 2]) not in _BARE_MARKERS:
+        if kind == _START_OF_SCAN:
+            return int.from_bytes(data[at + 4 : at + 5])
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return 0
 
 
 def read_file(path: Path, max_pixels: int = MAX_PIXELS, name: str | None = None) -> bytes:

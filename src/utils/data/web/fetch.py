@@ -27,12 +27,11 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
 
-from src.utils.data.pictures.decode import ImageError, open_header
+from src.utils.data.pictures.decode import SENT_PIXELS, ImageError, open_header
 from src.utils.data.web.addresses import is_allowed
 from src.utils.settings import UserError
 
 MAX_BYTES = 20_000_000
-MAX_PIXELS = 50_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 20.0
 MAX_REDIRECTS = 5
@@ -82,7 +81,7 @@ def fetch_image(
     *,
     allow_local: bool = False,
     max_bytes: int = MAX_BYTES,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = SENT_PIXELS,
     connect_seconds: float = CONNECT_SECONDS,
     total_seconds: float = TOTAL_SECONDS,
 ) -> FetchedImage:
