@@ -142,7 +142,8 @@ def test_the_worst_delivery_is_named_with_both_rates_and_what_it_costs() -> None
     assert worst == (
         "The worst of 2 deliveries for Improved model is “JPEG 60”: recall 0.60 (interval not estimable), "
         "false-positive rate 0.10 (interval not estimable); as they are, recall 0.90 (interval not "
-        "estimable), false-positive rate 0.05 (interval not estimable). It costs 0.18 [0.10, 0.25] of balanced accuracy."
+        "estimable), false-positive rate 0.05 (interval not estimable). It costs 0.18 [0.10, 0.25] of "
+        "balanced accuracy."
     )
     assert verdicts == (
         "At least one of them turns the verdict into its opposite for a share of 0.10 [0.05, 0.20] of the "
