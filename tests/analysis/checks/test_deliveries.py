@@ -10,11 +10,13 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from src.utils.analysis.checks import deliveries
 from src.utils.analysis.checks.deliveries import (
+    calls_of,
     delivery_table,
     readable_deliveries,
     score_deliveries,
     sizes_sentence,
     verdict_changes,
+    verdicts_of,
 )
 from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
@@ -123,10 +125,10 @@ def test_rates_are_told_apart_and_the_worst_delivery_is_named():
     assert (sure["drop_low"], sure["drop_high"]) == (0, 0)
 
 
-def test_values_are_scikit_learns_and_the_threshold_counts():
+def test_values_are_scikit_learns_and_what_is_called_ai_counts():
     part = make_part(60)
     odds = signs(part) + np.random.default_rng(0).normal(0, 1.5, 60)
-    (row,) = delivery_table({AS_THEY_ARE: odds}, part, threshold=0.7, resamples=5).to_dict("records")
+    (row,) = delivery_table({AS_THEY_ARE: odds}, part, lambda odds: odds >= 0.7, 5).to_dict("records")
     assert row["auc"] == pytest.approx(roc_auc_score(part.label, odds))
     assert row["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(part.label, odds >= 0.7))
     assert row["recall"] == pytest.approx((odds[part.label == 1] >= 0.7).mean())
@@ -168,6 +170,15 @@ def test_from_uncertain_to_a_verdict_is_a_change_and_no_turn():
     scores = {AS_THEY_ARE: np.zeros(80), "jpeg_60": np.ones(80)}
     row = verdict_changes(scores, part, say, resamples=5).iloc[0]
     assert (row["turned"], row["changed"]) == (0, 1)
+
+
+def test_calls_and_verdicts_are_the_predictors_own(tmp_path):
+    predictor = bright_predictor(tmp_path / "bright")
+    odds = np.array([-3.0, -0.1, 0.1, 3.0])
+    rows = [predictor.row("", probability) for probability in 1 / (1 + np.exp(-odds))]
+    assert verdicts_of(predictor)(odds).tolist() == [row["verdict"] for row in rows]
+    assert calls_of(predictor)(odds).tolist() == [False, False, True, True]
+    assert len(verdicts_of(predictor)(odds[:0])) == 0
 
 
 def test_the_table_for_people_has_a_row_a_delivery():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from src.utils.analysis.checks.robustness import measure_odds
 from src.utils.analysis.scoring.parts import Part, source_weights
-from src.utils.analysis.scoring.scores import score_versions, scores_folder
+from src.utils.analysis.scoring.scores import at_temperature, score_versions, scores_folder
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE, DELIVERIES, deliver_all
 from src.utils.estimate import Estimate
@@ -31,8 +31,33 @@ DROP = "drop"
 Scores = Mapping[str, NDArray[np.float64]]
 """By delivery, log-odds of AI at temperature 1, float64 [n] each; `AS_THEY_ARE` is one of them."""
 
+Calls = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+"""Log-odds of AI at temperature 1, [n] → whether each picture is called AI, bool [n]."""
+
 Verdicts = Callable[[NDArray[np.float64]], NDArray[np.str_]]
 """Log-odds of AI at temperature 1, [n] → verdicts, str [n], `Uncertain` among them."""
+
+
+def above_even(odds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Call AI what is at least as likely AI-generated as not, before any calibration."""
+    return odds >= 0
+
+
+def calls_of(predictor: Predictor) -> Calls:
+    """What a model, calibrated as its bundle says, calls AI: those whose `label` is AI-generated."""
+    ai = predictor.bundle.class_names[1]
+    return lambda odds: _answers(predictor, odds, "label") == ai
+
+
+def verdicts_of(predictor: Predictor) -> Verdicts:
+    """What a model, calibrated as its bundle says, gives as its verdict."""
+    return lambda odds: _answers(predictor, odds, "verdict")
+
+
+def _answers(predictor: Predictor, odds: NDArray[np.float64], column: str) -> NDArray[np.str_]:
+    """One column of what a predictor answers to log-odds at temperature 1."""
+    probabilities = at_temperature(odds, predictor.bundle.temperature)
+    return np.array([predictor.row("", one)[column] for one in probabilities], dtype=str)
 
 
 def score_deliveries(
@@ -60,14 +85,14 @@ def score_deliveries(
 
 
 def delivery_table(
-    scores: Scores, part: Part, threshold: float = 0.0, resamples: int = RESAMPLES, seed: int = 0
+    scores: Scores, part: Part, calls: Calls = above_even, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """Measure each delivery, every source of a class with the same weight (`source_weights`).
 
     Args:
         scores: From `score_deliveries`.
         part: The pictures that were scored.
-        threshold: A picture is called AI from these log-odds on.
+        calls: Which pictures are called AI, such as `calls_of` the model.
         resamples: Number of bootstrap resamples over groups.
         seed: Their seed.
 
@@ -78,11 +103,11 @@ def delivery_table(
         not estimable; and `worst`, true for the one of `DELIVERIES` with the lowest balanced accuracy.
     """
     weight = source_weights(part)
-    first = measure_odds(part.label, scores[AS_THEY_ARE], threshold)
+    first = measure_odds(part.label, scores[AS_THEY_ARE], calls(scores[AS_THEY_ARE]))
     groups = sort_groups(part.group, part.label).smallest
     rows = []
     for name, odds in scores.items():
-        measure = measure_odds(part.label, odds, threshold)
+        measure = measure_odds(part.label, odds, calls(odds))
 
         def with_drop(row_weight: NDArray[np.float64], measure: Statistic = measure) -> dict[str, float]:
             now = measure(row_weight)
@@ -103,7 +128,7 @@ def verdict_changes(
     Args:
         scores: From `score_deliveries`.
         part: The pictures that were scored.
-        verdicts: What the model says in words.
+        verdicts: What the model says in words, such as `verdicts_of` the model.
         resamples: Number of bootstrap resamples over groups.
         seed: Their seed.
 

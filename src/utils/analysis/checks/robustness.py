@@ -151,10 +151,10 @@ def robustness_table(
         `_high`; `auc_drop`, `auc_drop_low`, `auc_drop_high`. NaN where not defined or not estimable.
     """
     label = pictures["label"].to_numpy(dtype=int)
-    first = measure_odds(label, scores[AS_THEY_ARE])
+    first = measure_odds(label, scores[AS_THEY_ARE], scores[AS_THEY_ARE] >= 0)
     rows = []
     for (kind, level), odds in scores.items():
-        measure = measure_odds(label, odds)
+        measure = measure_odds(label, odds, odds >= 0)
 
         def with_drop(row_weight: NDArray[np.float64], measure=measure) -> dict[str, float]:
             now = measure(row_weight)
@@ -220,15 +220,17 @@ def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return table.drop(columns="drop")
 
 
-def measure_odds(label: NDArray[np.intp], odds: NDArray[np.float64], threshold: float = 0.0) -> Statistic:
+def measure_odds(
+    label: NDArray[np.intp], odds: NDArray[np.float64], called_ai: NDArray[np.bool_]
+) -> Statistic:
     """A function from row weights to `METRICS`, with all sorting done beforehand; NaN where not defined.
 
     Args:
         label: Classes, int [n].
         odds: Log-odds of AI, float64 [n].
-        threshold: A picture is called AI from these log-odds on.
+        called_ai: Which pictures are called AI, bool [n].
     """
-    ranking, cell = ranking_statistic(label, odds), 2 * label + (odds >= threshold)
+    ranking, cell = ranking_statistic(label, odds), 2 * label + called_ai
 
     def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
         tn, fp, fn, tp = np.bincount(cell, weights=weight, minlength=4)
