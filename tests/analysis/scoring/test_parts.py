@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.utils.analysis.scoring.parts import held_out_part, part_of, source_weights, sub_part
+from src.utils.analysis.scoring.parts import held_out_part, never_met_part, part_of, source_weights, sub_part
 
 
 def make_images(test_groups, unseen_groups):
@@ -41,6 +41,11 @@ def test_unseen_pictures_help_out_only_where_the_test_is_too_small(test_groups, 
     part = held_out_part(make_images(test_groups, unseen_groups))
     assert part.name == name
     assert set(part.images["split"]) == set(name.split(" and "))
+
+
+def test_what_no_training_met_is_test_and_unseen():
+    assert set(never_met_part(make_images(40, 10)).images["split"]) == {"test", "unseen"}
+    assert never_met_part(make_images(40, 0)).name == "test"
 
 
 def test_some_pictures_of_a_part():

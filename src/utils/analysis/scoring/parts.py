@@ -55,9 +55,17 @@ def held_out_part(images: pd.DataFrame) -> Part:
         test and unseen together.
     """
     test = part_of(images, "test")
-    if sort_groups(test.group, test.label).estimable or not (images["split"] == "unseen").any():
-        return test
-    return part_of(images, "test", "unseen")
+    return test if sort_groups(test.group, test.label).estimable else never_met_part(images)
+
+
+def never_met_part(images: pd.DataFrame) -> Part:
+    """All that no training met: test and unseen together, or the test alone where there is no unseen set.
+
+    Args:
+        images: Readable rows of the manifest.
+    """
+    unseen = (images["split"] == "unseen").any()
+    return part_of(images, "test", "unseen") if unseen else part_of(images, "test")
 
 
 def sub_part(images: pd.DataFrame, part: Part, chosen: pd.DataFrame) -> Part:
