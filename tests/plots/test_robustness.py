@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from src.utils.plots.robustness import difference_plot, robustness_curves
+from src.utils.plots.robustness import delivery_plot, difference_plot, robustness_curves
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 
@@ -53,4 +53,49 @@ def test_sets_stand_together_with_their_differences_beside() -> None:
     ]
     first, second, third = axes.get_yticks()
     assert third - second > second - first
+    assert nothing_is_cut_off(figure)
+
+
+def deliveries():
+    """As they are, two deliveries and a transformation; the second delivery is the worst."""
+    table = pd.DataFrame(
+        {
+            "title": ["As they are", "JPEG 60", "To 512 px, JPEG 40", "Grey"],
+            "transformation": [False, False, False, True],
+            "worst": [False, False, True, False],
+            "recall": [0.9, 0.85, 0.6, 0.2],
+            "false_positive_rate": [0.05, 0.04, 0.1, 0.0],
+            "balanced_accuracy": [0.925, 0.905, 0.75, 0.6],
+        }
+    )
+    for name in ("recall", "false_positive_rate", "balanced_accuracy"):
+        table[f"{name}_low"] = (table[name] - 0.05).clip(0)
+        table[f"{name}_high"] = table[name] + 0.05
+    return table
+
+
+def test_both_rates_of_every_delivery_are_drawn_and_the_worst_is_named() -> None:
+    figure = delivery_plot(deliveries(), "best", "A note.")
+    assert title(figure) == (
+        "Improved model: worst delivery “To 512 px, JPEG 40”, recall 60 %, false-positive rate 10 %"
+    )
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["As they are", "JPEG 60", "To 512 px, JPEG 40 – worst", "Grey"]
+    recall, false = ([one for one in line if len(line) == 4] for line in (lines(axes)[0], lines(axes)[2]))
+    assert [x for x, _ in recall] == [0.9, 0.85, 0.6, 0.2]
+    assert [x for x, _ in false] == [0.05, 0.04, 0.1, 0.0]
+    assert {"0.75 [0.70, 0.80]", "Transformations", "Recall (AI-generated)"} <= set(words(axes))
+    first, *_, last, apart = axes.get_yticks()
+    assert apart - last > 1 and first == 0
+    assert nothing_is_cut_off(figure)
+
+
+def test_without_intervals_and_transformations_the_rates_are_drawn_all_the_same() -> None:
+    table = deliveries().iloc[:3]
+    table = table.assign(**{name: np.nan for name in table if name.endswith(("_low", "_high"))})
+    figure = delivery_plot(table)
+    assert title(figure).startswith("worst delivery")
+    (axes,) = figure.axes
+    assert "0.75 (interval not estimable)" in words(axes) and "Transformations" not in words(axes)
     assert nothing_is_cut_off(figure)

@@ -8,6 +8,7 @@ import pandas as pd
 from src.utils.estimate import Estimate
 from src.utils.story.trust import (
     confidence,
+    delivered,
     luck_sentence,
     price_of_the_new,
     split_title,
@@ -104,3 +105,57 @@ def test_maps_and_residuals_are_judged_by_their_numbers() -> None:
     edges = what_it_sees(learnt | {"conv2d": 0.7}, {"rings": 128, "rings_apart": {"a": None, "b": None}})
     assert edges[0].endswith("the maps show edges more than learning.")
     assert edges[1].startswith("There are too few originals")
+
+
+def deliveries(worst: int = 1, low: float = 0.1) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "title": ["As they are", "JPEG 60", "Grey"],
+            "transformation": [False, False, True],
+            "worst": [row == worst for row in range(3)],
+            "recall": [0.9, 0.6, 0.2],
+            "false_positive_rate": [0.05, 0.1, 0.0],
+            "balanced_accuracy": [0.925, 0.75, 0.6],
+            "drop": [0.0, 0.18, 0.33],
+        }
+    )
+    for name in ("recall", "false_positive_rate", "balanced_accuracy", "drop"):
+        table[f"{name}_low"], table[f"{name}_high"] = np.nan, np.nan
+    return table.assign(drop_low=low, drop_high=0.25)
+
+
+CHANGES = pd.DataFrame(
+    {
+        "delivery": ["jpeg_60", "any"],
+        "turned": [0.1, 0.1],
+        "turned_low": [0.05, 0.05],
+        "turned_high": [0.2, 0.2],
+        "changed": [0.2, 0.3],
+        "changed_low": [0.1, 0.2],
+        "changed_high": [0.3, 0.4],
+    }
+)
+
+
+def test_the_worst_delivery_is_named_with_both_rates_and_what_it_costs() -> None:
+    worst, verdicts, reworked = delivered("Improved model", deliveries(), CHANGES)
+    assert worst == (
+        "The worst of 2 deliveries for Improved model is “JPEG 60”: recall 0.60 (interval not estimable), "
+        "false-positive rate 0.10 (interval not estimable); as they are, recall 0.90 (interval not "
+        "estimable), false-positive rate 0.05 (interval not estimable). It costs 0.18 [0.10, 0.25] of "
+        "balanced accuracy."
+    )
+    assert verdicts == (
+        "At least one of them turns the verdict into its opposite for a share of 0.10 [0.05, 0.20] of the "
+        "pictures, and changes it at all for 0.30 [0.20, 0.40]."
+    )
+    assert "“Grey” costs most: recall 0.20" in reworked and "balanced accuracy 0.93 to 0.60" in reworked
+
+
+def test_a_loss_that_may_be_chance_and_no_loss_are_called_so() -> None:
+    assert delivered("x", deliveries(low=-0.1), CHANGES)[0].endswith(
+        "of balanced accuracy, which may be chance."
+    )
+    said = delivered("x", deliveries(worst=0).iloc[:2], CHANGES)
+    assert said[0].startswith("None of 2 deliveries costs x balanced accuracy: recall 0.90")
+    assert len(said) == 2

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from src.utils.estimate import Estimate
-from src.utils.names import model_name
+from src.utils.names import model_name, percent
 from src.utils.plots.figure.style import (
+    AI,
+    HUMAN,
     INK,
     QUIET,
     SMALL_SIZE,
@@ -20,10 +22,20 @@ from src.utils.plots.figure.style import (
     model_colour,
     new_figure,
     on_white,
+    percent_axis,
 )
 
 COLUMNS = 4
 """Panels side by side."""
+
+GAP = 1.2
+"""Rows between deliveries and transformations."""
+
+RATES = (
+    ("recall", "Recall (AI-generated)", AI, -0.13),
+    ("false_positive_rate", "False-positive rate (human-made)", HUMAN, 0.13),
+)
+"""Column, name, colour of the class, and how many rows off the middle its marks stand."""
 
 
 def robustness_curves(
@@ -66,6 +78,49 @@ def robustness_curves(
     _explain(panels[len(tables)], {model for models in tables.values() for model in models})
     for axes in panels[len(tables) :]:
         axes.set_axis_off()
+    return figure
+
+
+def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: str = "") -> Figure:
+    """Draw recall and false-positive rate through every delivery, transformations apart below.
+
+    Args:
+        table: A row a delivery: `title`, `transformation`, `worst` (true for one row), `recall`,
+            `false_positive_rate` and `balanced_accuracy`, each with `_low` and `_high`.
+        model: Which model answered.
+        note: Which data.
+        title: Title; the worst delivery if not given.
+    """
+    figure = new_figure(title or _delivery_title(table, model), note)
+    axes = figure.subplots()
+    table = table.sort_values("transformation", kind="stable").reset_index(drop=True)
+    places = table.index + GAP * table["transformation"]
+    for name, text, colour, shift in RATES:
+        axes.hlines(
+            places + shift, table[f"{name}_low"], table[f"{name}_high"], color=colour, alpha=0.5, lw=5
+        )
+        axes.plot(table[name], places + shift, "o", color=colour, markersize=10, label=text)
+        axes.axvline(table[name].iloc[0], color=colour, linewidth=1.5, linestyle=":")
+    beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": SMALL_SIZE}
+    for place, row in zip(places, table.to_dict("records"), strict=True):
+        weight = "bold" if row["worst"] else "normal"
+        axes.text(
+            1.02, place, Estimate.from_row(row, "balanced_accuracy").text(), fontweight=weight, **beside
+        )
+    heads = [(1.02, -0.9, "Balanced accuracy", "left"), (-0.01, -0.9, "Deliveries", "right")]
+    if table["transformation"].any():
+        heads.append((-0.01, places[table["transformation"]].min() - 0.9, "Transformations", "right"))
+    for x, place, text, side in heads:
+        axes.text(x, place, text, color=QUIET, ha=side, **beside)
+    names = [f"{row.title} – worst" if row.worst else row.title for row in table.itertuples()]
+    axes.set(yticks=places, ylim=(places.max() + 0.6, -0.6), xlim=(-0.02, 1.02), xlabel="Share called AI")
+    for text, worst in zip(axes.set_yticklabels(names, fontsize=SMALL_SIZE), table["worst"], strict=True):
+        text.set_fontweight("bold" if worst else "normal")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    percent_axis(axes.xaxis)
+    light_grid(axes, "x")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=SMALL_SIZE + 1)
     return figure
 
 
@@ -117,6 +172,15 @@ def _explain(axes: Axes, models: set[str]) -> None:
     axes.fill_between([], [], [], color=QUIET, alpha=0.2, label="95 % interval")
     axes.plot([], [], "--", color=QUIET, linewidth=1.5, label="chance")
     axes.legend(loc="center", fontsize=SMALL_SIZE + 1)
+
+
+def _delivery_title(table: pd.DataFrame, model: str) -> str:
+    worst = table[table["worst"]].iloc[0]
+    who = f"{model_name(model)}: " if model else ""
+    return (
+        f"{who}worst delivery “{worst['title']}”, recall {percent(worst['recall'])}, "
+        f"false-positive rate {percent(worst['false_positive_rate'])}"
+    )
 
 
 def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_names: Mapping[str, str]) -> str:

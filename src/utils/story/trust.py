@@ -45,6 +45,52 @@ def confidence(
     ]
 
 
+def delivered(model: str, table: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
+    """Say what is left of a model's answers through the worst delivery, and how many verdicts do not hold.
+
+    Args:
+        model: Name of the model for people.
+        table: A row a delivery, the pictures as they are first: `title`, `transformation`, `worst` (true for
+            one of the deliveries), `recall`, `false_positive_rate`, `balanced_accuracy` and `drop` (of the
+            latter), each with `_low` and `_high`.
+        changes: A row a delivery and one named `any` (`delivery`): `turned` and `changed`, each with `_low`
+            and `_high`.
+    """
+    deliveries, reworked = table[~table["transformation"]], table[table["transformation"]]
+    before, worst = deliveries.iloc[0], deliveries[deliveries["worst"]].iloc[0]
+    both = changes[changes["delivery"] == "any"].iloc[0]
+    turned, changed = (interval_text(Estimate.from_row(both, name)) for name in ("turned", "changed"))
+    said = [
+        _worst_delivery(model, before, worst, len(deliveries)),
+        f"At least one of them turns the verdict into its opposite for a share of {turned} of the pictures, "
+        f"and changes it at all for {changed}.",
+    ]
+    if len(reworked):
+        most = reworked.sort_values("balanced_accuracy", kind="stable").iloc[0]
+        said.append(
+            f"Of the transformations, “{most['title']}” costs most: {_rates(most)}, balanced accuracy "
+            f"{before['balanced_accuracy']:.2f} to {most['balanced_accuracy']:.2f}."
+        )
+    return said
+
+
+def _worst_delivery(model: str, before: pd.Series, worst: pd.Series, ways: int) -> str:
+    """Name the worst of some deliveries, and say whether it is measurably worse than none."""
+    if worst["title"] == before["title"]:
+        return f"None of {ways} deliveries costs {model} balanced accuracy: {_rates(before)}."
+    drop = Estimate.from_row(worst, "drop")
+    sure = "" if drop.low is None or drop.low > 0 else ", which may be chance"
+    return (
+        f"The worst of {ways} deliveries for {model} is “{worst['title']}”: {_rates(worst)}; as they are, "
+        f"{_rates(before)}. It costs {interval_text(drop)} of balanced accuracy{sure}."
+    )
+
+
+def _rates(row: pd.Series) -> str:
+    recall, false = (Estimate.from_row(row, name) for name in ("recall", "false_positive_rate"))
+    return f"recall {interval_text(recall)}, false-positive rate {interval_text(false)}"
+
+
 def split_title(effect: Estimate) -> str:
     """What a random split adds, as the title of a figure."""
     if effect.value is None:

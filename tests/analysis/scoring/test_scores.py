@@ -18,6 +18,7 @@ from src.utils.analysis.scoring.scores import (
     score_as_they_are,
     score_models,
     score_pictures,
+    score_versions,
     trained_models,
 )
 from src.utils.data.pictures.decode import open_image, read_pixels, squash
@@ -215,3 +216,20 @@ def test_any_other_model_scores_its_pictures(tmp_path, images):
     )
     np.testing.assert_array_equal(found, expected)
     assert not (tmp_path / "features").exists()
+
+
+def upright_and_inverted(image):
+    yield image
+    yield ImageOps.invert(image)
+
+
+def test_versions_are_scored_together_as_they_would_be_alone(tmp_path, images):
+    predictor = bright_predictor(tmp_path / "bright")
+    folders = tmp_path / "raw", tmp_path / "memory"
+    both = score_versions(predictor, images, *folders, "both", upright_and_inverted, progress=False)
+    assert both.shape == (40, 2)
+    np.testing.assert_array_equal(both[:, 0], score(tmp_path, predictor, images))
+    np.testing.assert_allclose(both[:, 1], -both[:, 0], atol=2e-3)  # a resize rounds
+    again = Predictor(predictor.bundle, broken)
+    kept = score_versions(again, images[::-1], *folders, "both", upright_and_inverted, progress=False)
+    np.testing.assert_array_equal(kept, both[::-1])

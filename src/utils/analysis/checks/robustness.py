@@ -16,7 +16,7 @@ from PIL import Image
 
 from src.utils.analysis.scoring.parts import Part, sub_part
 from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures, scores_folder
-from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
 from src.utils.data.pictures.augment import PERTURBATIONS, perturb
 from src.utils.estimate import Estimate
@@ -151,10 +151,10 @@ def robustness_table(
         `_high`; `auc_drop`, `auc_drop_low`, `auc_drop_high`. NaN where not defined or not estimable.
     """
     label = pictures["label"].to_numpy(dtype=int)
-    first = _measure(label, scores[AS_THEY_ARE])
+    first = measure_odds(label, scores[AS_THEY_ARE], scores[AS_THEY_ARE] >= 0)
     rows = []
     for (kind, level), odds in scores.items():
-        measure = _measure(label, odds)
+        measure = measure_odds(label, odds, odds >= 0)
 
         def with_drop(row_weight: NDArray[np.float64], measure=measure) -> dict[str, float]:
             now = measure(row_weight)
@@ -220,9 +220,17 @@ def largest_losses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return table.drop(columns="drop")
 
 
-def _measure(label: NDArray[np.intp], odds: NDArray[np.float64]):
-    """A function from row weights to `METRICS`."""
-    ranking, cell = ranking_statistic(label, odds), 2 * label + (odds >= 0)
+def measure_odds(
+    label: NDArray[np.intp], odds: NDArray[np.float64], called_ai: NDArray[np.bool_]
+) -> Statistic:
+    """A function from row weights to `METRICS`, with all sorting done beforehand; NaN where not defined.
+
+    Args:
+        label: Classes, int [n].
+        odds: Log-odds of AI, float64 [n].
+        called_ai: Which pictures are called AI, bool [n].
+    """
+    ranking, cell = ranking_statistic(label, odds), 2 * label + called_ai
 
     def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
         tn, fp, fn, tp = np.bincount(cell, weights=weight, minlength=4)

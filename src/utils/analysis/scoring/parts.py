@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from src.utils.analysis.stats.bootstrap import sort_groups
 from src.utils.data.split import group_weights
+from src.utils.models.encoder.selection import sources_of
 
 
 class Part(NamedTuple):
@@ -54,9 +55,17 @@ def held_out_part(images: pd.DataFrame) -> Part:
         test and unseen together.
     """
     test = part_of(images, "test")
-    if sort_groups(test.group, test.label).estimable or not (images["split"] == "unseen").any():
-        return test
-    return part_of(images, "test", "unseen")
+    return test if sort_groups(test.group, test.label).estimable else never_met_part(images)
+
+
+def never_met_part(images: pd.DataFrame) -> Part:
+    """All that no training met: test and unseen together, or the test alone where there is no unseen set.
+
+    Args:
+        images: Readable rows of the manifest.
+    """
+    unseen = (images["split"] == "unseen").any()
+    return part_of(images, "test", "unseen") if unseen else part_of(images, "test")
 
 
 def sub_part(images: pd.DataFrame, part: Part, chosen: pd.DataFrame) -> Part:
@@ -68,6 +77,25 @@ def sub_part(images: pd.DataFrame, part: Part, chosen: pd.DataFrame) -> Part:
         chosen: Some of its rows, told by `file_name`.
     """
     return _part(images, images["file_name"].isin(chosen["file_name"]).to_numpy(), part.name)
+
+
+def source_weights(part: Part) -> NDArray[np.float64]:
+    """Weights that let every source of a class count the same, and every group within its source and split.
+
+    Sources are those of `selection.sources_of`: small ones count as one together, as does what is not known,
+    so that without sources nothing changes. Each class keeps its sum.
+
+    Args:
+        part: The pictures.
+
+    Returns:
+        float64 [n].
+    """
+    weight, source = pd.Series(part.weight), sources_of(part.images)
+    of_class = weight.groupby(part.label).transform("sum")
+    sources = pd.Series(source).groupby(part.label).transform("nunique")
+    of_source = weight.groupby([part.label, source]).transform("sum")
+    return (weight * of_class / sources / of_source).to_numpy(np.float64)
 
 
 def _part(images: pd.DataFrame, rows: NDArray[np.bool_], name: str) -> Part:

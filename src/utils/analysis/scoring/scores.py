@@ -7,7 +7,7 @@ afterwards. Pictures go through the one predictor, a batch at a time, however ma
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -38,6 +38,9 @@ SURE = 1e-15
 
 Change = Callable[[Image.Image, int], Image.Image]
 """A picture and a seed that follows from its content → another picture."""
+
+Versions = Callable[[Image.Image], Iterable[Image.Image]]
+"""A picture → several versions of it, always equally many."""
 
 
 def trained_models(models_dir: Path) -> list[str]:
@@ -128,6 +131,51 @@ def score_pictures(
     return np.fromiter(scores, np.float64, len(contents))
 
 
+def score_versions(
+    predictor: Predictor,
+    pictures: pd.DataFrame,
+    raw_dir: Path,
+    memory: Path,
+    name: str,
+    versions: Versions,
+    progress: bool = True,
+) -> NDArray[np.float64]:
+    """Score several versions of each picture, which is decoded once for all of them.
+
+    Threads make the versions of the next pictures while the model reads this one's.
+
+    Args:
+        predictor: The model.
+        pictures: Readable rows of the manifest: `file_name` and `content`.
+        raw_dir: What `file_name` is relative to.
+        memory: Folder of what was scored before, one table a model and name.
+        name: What the versions are called together, such as `deliveries`.
+        versions: Makes them; a function of a module, whose code the memory depends on.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        Log-odds of AI at temperature 1, float64 [n, versions], in the order of the rows; [0, 0] without any.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    plain = predictor.uncalibrated()
+    files, contents = pictures["file_name"].tolist(), pictures["content"].tolist()
+
+    def read(position: int) -> NDArray[np.uint8]:
+        return np.stack([plain.read(one) for one in versions(open_image(raw_dir / files[position]))])
+
+    def compute(positions: list[int]) -> Iterator[list[float]]:
+        for pixels in map_ahead(read, positions):
+            yield log_odds(plain.predict_pixels(pixels)).tolist()
+
+    path = memory / predictor.bundle.name / f"{name}.sqlite"
+    task = f"{predictor.bundle.name}: {name}"
+    version = model_key(predictor.bundle, versions)
+    scores = compute_once(path, version, contents, compute, task, progress)
+    return np.array(list(scores), np.float64) if contents else np.empty((0, 0))
+
+
 def score_as_they_are(
     predictor: Predictor,
     pictures: pd.DataFrame,
@@ -156,7 +204,7 @@ def score_as_they_are(
     return np.asarray(runtime.head.log_odds(encoded), dtype=float)
 
 
-def model_key(bundle: Bundle, change: Change | None = None) -> str:
+def model_key(bundle: Bundle, change: Change | Versions | None = None) -> str:
     """What a model's remembered scores belong to: other files, settings or code give another key.
 
     What is measured after training (temperature, thresholds, metrics) is no part of it.
