@@ -17,7 +17,15 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin
 
-from src.utils.data.pictures.formats import CAMERA_RAW, FORMATS, OTHER_KINDS, UNREAD, Unread, list_formats
+from src.utils.data.pictures.formats import (
+    CAMERA_RAW,
+    OTHER_KINDS,
+    SNIFF_BYTES,
+    UNREAD,
+    Unread,
+    find_format,
+    list_formats,
+)
 from src.utils.settings import IMAGE_SIZE, UserError
 
 MAX_PIXELS = 100_000_000
@@ -25,8 +33,6 @@ MAX_PIXELS = 100_000_000
 
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (16-bit RGBA): a longer file than this is not opened at all."""
-
-SNIFF_BYTES = 1024
 
 _ADVICE = {
     "missing": "check the path",
@@ -250,9 +256,8 @@ def _find_opener(start: bytes, name: str) -> Callable[[io.BytesIO], ImageFile.Im
     """The reader for a file that starts so, or an error that says what the file is instead."""
     if not start:
         raise ImageError("empty", name, "is empty (0 bytes)")
-    for known in FORMATS:
-        if re.match(known.start, start, re.DOTALL):
-            return known.open
+    if known := find_format(start):
+        return known.open
     for unread in UNREAD:
         if re.match(unread.start, start, re.DOTALL):
             raise _unread(unread, name)

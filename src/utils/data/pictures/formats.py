@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
+
+SNIFF_BYTES = 1024
+"""So many bytes of a file tell what it is."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,11 @@ OTHER_KINDS = {
     rb"[\t\n\r\x20-\x7e\x80-\xff]+\Z": "plain text, not a picture",
 }
 """What else people send, told apart so that the message names it."""
+
+
+def find_format(start: bytes) -> Format | None:
+    """The format of a file whose first `SNIFF_BYTES` are these; None if it is not one that is read."""
+    return next((known for known in FORMATS if re.match(known.start, start, re.DOTALL)), None)
 
 
 def list_formats(joined_by: str) -> str:
