@@ -123,6 +123,85 @@ def test_a_folder_without_pictures_is_said(model: str, tmp_path: Path, capsys) -
     assert code == 1 and "folder without pictures" in row["error"]
 
 
+def test_what_a_folder_holds_besides_is_said_once_and_ends_nothing(
+    model: str, pictures: Path, capsys
+) -> None:
+    (pictures / "loop.jpg").symlink_to("loop.jpg")
+    (pictures / "again").symlink_to(".")
+    os.mkfifo(pictures / "pipe.png")
+    (pictures / "phone.heic").touch()
+    code, out, err = run(capsys, "--model", model, pictures)
+    assert code == 0 and [Path(row["file"]).name for row in read_rows(out)] == ["A.JPG", "b.png", "c.webp"]
+    assert (
+        "Left out: HEIC (1), .txt (1), links that lead nowhere (1), links to folders listed already (1), "
+        "pipes, sockets and devices (1). To read HEIC, save it as PNG first" in err
+    )
+
+
+def test_arguments_that_are_no_pictures_are_rows(model: str, pictures: Path, tmp_path: Path, capsys) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop").symlink_to("loop")
+    odd = ["", tmp_path / "pipe.png", tmp_path / "loop", "x" * 5000, "/dev/zero"]
+    code, out, _ = run(capsys, "--model", model, *odd, pictures / "b.png")
+    rows = read_rows(out)
+    assert code == 1 and [row["file"] for row in rows] == [str(name) for name in [*odd, pictures / "b.png"]]
+    for row, words in zip(rows, ["empty", "pipe", "symbolic links", "too long", "device", ""], strict=True):
+        assert words in row["error"] and bool(words) == bool(row["error"])
+
+
+def test_one_picture_comes_from_standard_input(
+    model: str, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=(pictures / "b.png").open("rb")))
+    code, out, _ = run(capsys, "--model", model, "-", pictures / "b.png", "-")
+    piped, file, again = read_rows(out)
+    assert code == 1 and piped["file"] == "-" and piped["probability_ai"] == file["probability_ai"]
+    assert "is empty" in again["error"]
+
+
+def test_a_list_names_pictures(model: str, pictures: Path, tmp_path: Path, capsys) -> None:
+    odd = pictures / " two  spaces and \udcff.png"
+    (pictures / "b.png").rename(odd)
+    lines = [os.fsencode(odd), b"", os.fsencode(pictures / "deep") + b"\r", b"gone.png", b"nul\0.png"]
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + b"\n".join(lines))
+    code, out, _ = run(capsys, "--json", "--model", model, f"@{tmp_path / 'list.txt'}")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [row["file"] for row in rows] == [
+        str(odd),
+        str(pictures / "deep/er/c.webp"),
+        "gone.png",
+        "nul\0.png",
+    ]
+    assert [bool(row["error"]) for row in rows] == [False, False, True, True]
+
+
+def test_a_list_that_is_none_is_a_row(
+    model: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").touch()
+    os.mkfifo("pipe.txt")
+    (pictures / "b.png").rename("@b.png")
+    code, out, _ = run(capsys, "--model", model, "@gone.txt", "@empty.txt", "@pipe.txt", "@", "@b.png")
+    rows = read_rows(out)
+    assert code == 1 and [row["file"] for row in rows] == [
+        "@gone.txt",
+        "@empty.txt",
+        "@pipe.txt",
+        "@",
+        "@b.png",
+    ]
+    expected = [
+        "gone.txt does not exist",
+        "empty.txt names nothing",
+        "pipe.txt is not a file",
+        "is not a file",
+    ]
+    assert all(words in row["error"] for words, row in zip(expected, rows, strict=False))
+    assert rows[-1]["error"] == ""  # a file really called so
+
+
 def test_links_are_fetched_and_refusals_are_rows(
     model: str, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

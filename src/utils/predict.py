@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import contextlib
 import csv
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from tqdm import tqdm
 
+from src.utils.data.pictures.decode import BYTES_PER_PIXEL, MAX_PIXELS
 from src.utils.data.pictures.formats import list_formats
-from src.utils.data.pictures.listing import is_image_name, walk_files
+from src.utils.data.pictures.listing import say_left_out, walk_pictures
 from src.utils.data.web.fetch import fetch_image, is_url
 from src.utils.datasets import DEMONSTRATION
 from src.utils.environment import quiet_start
@@ -24,6 +28,9 @@ from src.utils.models.bundle.predictor import COLUMNS, Predictor
 from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+
+STANDARD_INPUT = "-"
+"""The name of a picture that is sent to the command instead of being in a file."""
 
 ODD_BYTES = "surrogateescape"
 """A file's name that is not UTF-8 is written into CSV with the bytes it has; JSON gets escapes."""
@@ -46,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         folder = options.model or default_bundle_dir(Settings.from_env())
         with quiet_start():
             predictor = Predictor.load(folder)
-        names = [name for argument in options.inputs for name in list_inputs(argument)]
+        left_out: Counter[str] = Counter()
+        names = [name for argument in options.inputs for name in list_inputs(argument, left_out)]
         rows = tqdm(
             predict(predictor, names), "Predicting", len(names), disable=len(names) < 2, unit="picture"
         )
@@ -62,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
         return WRONG_USAGE
     if failed:
         print(f"{failed} of {len(names)} could not be read; the error column says why.", file=sys.stderr)
+    if left_out:
+        print(say_left_out(left_out), file=sys.stderr)
     if predictor.bundle.calibration is None:
         advice = "notebook 10 (`make reproduce`) calibrates it"
         print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
@@ -72,17 +82,71 @@ def main(arguments: list[str] | None = None) -> int:
     return SOME_FAILED if failed else ALL_READ
 
 
-def list_inputs(argument: str) -> Iterator[str]:
-    """Name the pictures an argument stands for: itself, or for a folder all pictures below it, sorted.
+def list_inputs(argument: str, left_out: Counter[str]) -> Iterator[str]:
+    """Name the pictures an argument stands for.
 
-    A folder without any stands for itself, so that it ends up in the results with its error.
+    Args:
+        argument: A picture, a folder (all pictures below it, sorted), a link, `-` for a picture on standard
+            input, or `@list.txt` for a file that has one of the others on each line.
+        left_out: Counts, by kind, what was left out of folders.
+
+    Yields:
+        Names for `predict`. What holds no picture or cannot be listed stands for itself, so that it ends up
+        in the results with its error.
     """
-    folder = Path(argument)
-    if is_url(argument) or not folder.is_dir():
-        yield argument
+    if not _is_list(argument):
+        yield from _list_pictures(argument, left_out)
         return
-    names = [str(folder / name) for name in walk_files(folder) if is_image_name(name)]
-    yield from names or [argument]
+    try:
+        lines = _read_list(argument)
+    except UserError:
+        lines = [argument]
+    for line in lines:
+        yield from _list_pictures(line, left_out)
+
+
+def _list_pictures(name: str, left_out: Counter[str]) -> Iterator[str]:
+    found = False
+    if name and not is_url(name) and _is_folder(name):
+        with contextlib.suppress(OSError):  # `_load` says that it may not be opened
+            for picture in walk_pictures(Path(name), left_out):
+                found = True
+                yield str(Path(name) / picture)
+    if not found:
+        yield name
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # too long a name, or in a folder that may not be opened: reading it will say so
+        return False
+
+
+def _is_list(name: str) -> bool:
+    """Whether a name is `@list.txt`, unless there is a file really called so."""
+    return name.startswith("@") and not os.path.lexists(name)
+
+
+def _read_list(argument: str) -> list[str]:
+    """The names in a list, one a line, spaces and odd bytes as they are; empty lines are passed over.
+
+    Raises:
+        UserError: There is no such file, it cannot be read, or it names nothing.
+    """
+    path = Path(argument.removeprefix("@"))
+    try:
+        if not path.is_file():
+            state = "is not a file" if path.exists() else "does not exist"
+            raise UserError(f"The list {path} {state}: give a text file with one picture or folder a line.")
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise UserError(f"The list {path} cannot be read ({error.strerror}): give another.") from None
+    lines = [os.fsdecode(line.removesuffix(b"\r")) for line in text.split(b"\n")]
+    names = [line for line in lines if line]
+    if not names:
+        raise UserError(f"The list {path} names nothing: give one picture or folder a line.")
+    return names
 
 
 def track_record(predictor: Predictor) -> list[str]:
@@ -97,11 +161,27 @@ def predict(predictor: Predictor, names: Iterable[str]) -> Iterator[dict[str, An
 
 
 def _load(name: str) -> Path | bytes:
+    if not name:
+        raise UserError("This name is empty: give a picture, a folder or a link.")
+    if name == STANDARD_INPUT:
+        return _read_standard_input()
     if is_url(name):
         return fetch_image(name).data
-    if Path(name).is_dir():
+    if _is_list(name):
+        _read_list(name)  # it was tried before: this says why it failed
+    if _is_folder(name):
+        if not os.access(name, os.R_OK | os.X_OK):
+            raise UserError(f"{name} is a folder that may not be opened: change its permissions.")
         raise UserError(f"{name} is a folder without pictures: give one with {list_formats('or')} files.")
     return Path(name)
+
+
+def _read_standard_input() -> bytes:
+    longest = MAX_PIXELS * BYTES_PER_PIXEL
+    data = sys.stdin.buffer.read(longest + 1)
+    if len(data) > longest:
+        raise UserError(f"Standard input has more than {longest / 1e6:,.0f} MB: make the picture smaller.")
+    return data
 
 
 def _write_all(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
@@ -145,7 +225,11 @@ def _parser() -> argparse.ArgumentParser:
         "had not met. Exit code: 0 all pictures read, 1 some not, 2 wrong usage or no model.",
     )
     parser.add_argument(
-        "inputs", nargs="+", metavar="PATH_OR_URL", help="a picture, a folder (read recursively) or a link"
+        "inputs",
+        nargs="+",
+        metavar="PATH_OR_URL",
+        help="a picture, a folder (read recursively), a link, - for a picture on standard input, "
+        "or @list.txt for a file with one of these a line",
     )
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="a folder below models/; by default the best model there is"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import io
+import os
 import random
+import socket
 import struct
 import subprocess
 import sys
@@ -533,9 +535,46 @@ def test_paths_that_lead_nowhere(tmp_path):
     with pytest.raises(ImageError, match=r"gone\.jpg does not exist") as caught:
         open_image(tmp_path / "gone.jpg")
     assert caught.value.code == "missing" and isinstance(caught.value, UserError)
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ImageError, match="is a folder, not a file") as caught:
         open_image(tmp_path)
-    assert caught.value.code == "unreadable" and str(tmp_path) in str(caught.value)
+    assert caught.value.code == "not_file" and str(tmp_path) in str(caught.value)
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(ImageError, match="Too many levels of symbolic links") as caught:
+        open_image(tmp_path / "loop.jpg")
+    assert caught.value.code == "unreadable"
+    with pytest.raises(ImageError, match="does not exist"):
+        open_image("nul\0.jpg")
+
+
+def test_pipes_sockets_and_devices_are_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket.jpg"))
+        for path in (tmp_path / "pipe.jpg", tmp_path / "socket.jpg", "/dev/zero"):
+            with pytest.raises(ImageError, match="is a pipe, a socket or a device, not a file") as caught:
+                open_image(path)
+            assert caught.value.code == "not_file"
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_the_preview_of_a_raw_file_is_not_taken_for_the_picture(tags):
+    """Pillow opens DNG, NEF and ARW as TIFF and sees their preview alone."""
+    entries = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        entries[tag] = value
+        entries.tagtype[tag] = 1 if isinstance(value, bytes) else 4
+    with pytest.raises(ImageError, match="is a camera raw file, which is not read: develop it") as caught:
+        open_image(encode(colour_blocks(), "TIFF", tiffinfo=entries))
+    assert caught.value.code == "unsupported"
+
+
+@pytest.mark.parametrize(
+    "start", [b"II*\0\x10\0\0\0CR\2\0", b"IIU\0", b"IIRO", b"FUJIFILMCCD-RAW", b"\0\0\0\x18ftypcrx "]
+)
+def test_raw_files_are_named(start):
+    with pytest.raises(ImageError, match="camera raw") as caught:
+        open_image(start + bytes(40))
+    assert caught.value.code == "unsupported"
 
 
 def cuts(data: bytes) -> list[int]:

@@ -104,7 +104,8 @@ class TestFilling:
     def test_what_is_left_out_is_said(self, run, mine, capsys):
         fill(mine, "human/phone.HEIC", "human/phone2.heic", "readme.md")
         fetch_folder(run)
-        assert "not pictures of a known kind: .heic (2), .md (1)." in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "Left out: HEIC (2), .md (1). To read HEIC, save it as PNG first" in said
 
     def test_the_quiet_call_prints_nothing(self, run, mine, capsys):
         fill(mine, "readme.md")

@@ -10,13 +10,22 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin
 
-from src.utils.data.pictures.formats import FORMATS, OTHER_KINDS, list_formats
+from src.utils.data.pictures.formats import (
+    CAMERA_RAW,
+    OTHER_KINDS,
+    SNIFF_BYTES,
+    UNREAD,
+    Unread,
+    find_format,
+    list_formats,
+)
 from src.utils.settings import IMAGE_SIZE, UserError
 
 MAX_PIXELS = 100_000_000
@@ -31,8 +40,6 @@ WHOLE_PIXELS = 24_000_000
 BYTES_PER_PIXEL = 8
 """The most an uncompressed picture takes (16-bit RGBA): a longer file than this is not opened at all."""
 
-SNIFF_BYTES = 1024
-
 _JPEGS = ("JPEG", "MPO")
 
 _START_OF_SCAN = b"\xda"
@@ -41,13 +48,15 @@ _BARE_MARKERS = frozenset(bytes([kind]) for kind in (*range(0xC0), *range(0xD0, 
 
 _ADVICE = {
     "missing": "check the path",
+    "not_file": "give a regular file, or copy it into one first",
     "empty": "download or copy it again",
     "not_image": f"give a {list_formats('or')} picture",
-    "unsupported": "save it as PNG or JPEG first",
     "too_large": "make it smaller first",
     "truncated": "download or copy it again",
     "unreadable": "open it in a picture editor and save it again, or leave it out",
 }
+
+_NEW_SUBFILE_TYPE, _REDUCED, _DNG_VERSION = 254, 1, 50706
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -65,12 +74,13 @@ class ImageError(UserError):
     """A picture that cannot be read.
 
     Attributes:
-        code: `missing`, `empty`, `not_image`, `unsupported`, `too_large`, `truncated` or `unreadable`.
+        code: `missing`, `not_file`, `empty`, `not_image`, `unsupported`, `too_large`, `truncated` or
+            `unreadable`.
         problem: What is wrong, without the name: "is empty".
     """
 
-    def __init__(self, code: str, name: str, problem: str):
-        super().__init__(f"{name} {problem}: {_ADVICE[code]}.")
+    def __init__(self, code: str, name: str, problem: str, advice: str = ""):
+        super().__init__(f"{name} {problem}: {advice or _ADVICE[code]}.")
         self.code = code
         self.problem = problem
 
@@ -159,12 +169,16 @@ def open_header(
         raise ImageError("truncated", name, "ends before its picture does")
     try:
         # Not Image.open: that warns, for the whole process, from Pillow's own limit of pixels on.
-        return reader(io.BytesIO(data))
+        header = reader(io.BytesIO(data))
+        only_preview = _is_raw_preview(header)
     except Image.DecompressionBombError as error:
         limit = f"the limit of {_mega(max_pixels)} megapixels"
         raise ImageError("too_large", name, f"declares far more pixels than {limit}") from error
     except Exception as error:
         raise _damaged(error, name) from error
+    if only_preview:
+        raise _unread(CAMERA_RAW, name)
+    return header
 
 
 def decode(header: ImageFile.ImageFile, max_pixels: int = MAX_PIXELS, name: str = "image") -> Image.Image:
@@ -257,16 +271,20 @@ def read_file(path: Path, max_pixels: int = MAX_PIXELS, name: str | None = None)
         name: What error messages call the picture; the path by default.
 
     Raises:
-        ImageError: The file is missing, may not be read, or is too long.
+        ImageError: The file is missing, is no regular file, may not be read, or is too long.
     """
     name = name or str(path)
     try:
-        length = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a socket or a device"
+            raise ImageError("not_file", name, f"is {kind}, not a file")
+        length = status.st_size
         if length > max_pixels * BYTES_PER_PIXEL:
             limit = f"too long for a picture of {_mega(max_pixels)} megapixels"
             raise ImageError("too_large", name, f"is a file of {_mega(length)} MB, {limit}")
         return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # or its name holds a NUL
         raise ImageError("missing", name, "does not exist") from error
     except OSError as error:
         raise ImageError("unreadable", name, f"cannot be read ({error.strerror})") from error
@@ -284,14 +302,29 @@ def _find_opener(start: bytes, name: str) -> Callable[[io.BytesIO], ImageFile.Im
     """The reader for a file that starts so, or an error that says what the file is instead."""
     if not start:
         raise ImageError("empty", name, "is empty (0 bytes)")
-    for known in FORMATS:
-        if re.match(known.start, start, re.DOTALL):
-            return known.open
+    if known := find_format(start):
+        return known.open
+    for unread in UNREAD:
+        if re.match(unread.start, start, re.DOTALL):
+            raise _unread(unread, name)
     for pattern, kind in OTHER_KINDS.items():
         if re.match(pattern, start, re.DOTALL | re.IGNORECASE):
-            code = "unsupported" if kind.endswith("supported") else "not_image"
-            raise ImageError(code, name, f"is {kind}")
+            raise ImageError("not_image", name, f"is {kind}")
     raise ImageError("not_image", name, "is not a picture of a known kind")
+
+
+def _unread(kind: Unread, name: str) -> ImageError:
+    return ImageError("unsupported", name, f"is a {kind.name} file, which is not read", kind.cure)
+
+
+def _is_raw_preview(header: ImageFile.ImageFile) -> bool:
+    """Whether all that Pillow sees of a camera's raw file is its preview.
+
+    That is a TIFF whose first picture is marked as a smaller version of another one in the file (TIFF 6.0,
+    tag NewSubfileType, bit 0), or one that calls itself a digital negative (DNG 1.4, tag DNGVersion).
+    """
+    tags = getattr(header, "tag_v2", {})
+    return header.format == "TIFF" and (tags.get(_NEW_SUBFILE_TYPE) == _REDUCED or _DNG_VERSION in tags)
 
 
 def _damaged(error: Exception, name: str) -> ImageError:

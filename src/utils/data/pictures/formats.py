@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from PIL import (
     TiffImagePlugin,
     WebPImagePlugin,
 )
+
+SNIFF_BYTES = 1024
+"""So many bytes of a file tell what it is."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ FORMATS = (
         "TIFF",
         (".tif", ".tiff"),
         "image/tiff",
-        rb"II[*+]\x00|MM\x00[*+]",
+        rb"II[*+]\x00(?!.{4}CR)|MM\x00[*+]",
         TiffImagePlugin.TiffImageFile,
     ),
     Format(
@@ -63,12 +67,56 @@ FORMATS = (
 IMAGE_SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
 """Endings, in lower case, of the files that count as pictures; what is inside is the decoder's business."""
 
+
+@dataclass(frozen=True)
+class Unread:
+    """A kind of picture that people have and that is not read.
+
+    Attributes:
+        name: What people call it, before "file".
+        suffixes: Endings of its files' names, in lower case.
+        start: How its content begins, a regular expression over bytes.
+        cure: What to do with one.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    start: bytes
+    cure: str
+
+
+CAMERA_RAW = Unread(
+    "camera raw",
+    (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"),
+    rb"II\*\x00.{4}CR|IIU\x00|IIR[OS]|MMOR|FUJIFILMCCD-RAW|.{4}ftypcrx|FOVb",
+    "develop it to PNG or TIFF first",
+)
+"""Most are TIFF files of a small preview, so not all are told by how they begin: the decoder looks closer."""
+
+UNREAD = (
+    Unread(
+        "HEIC",
+        (".heic", ".heif", ".hif"),
+        rb".{4}ftyp(hei|hev|mif1|msf1)",
+        "save it as PNG first (on a Mac: sips -s format png FILE --out FILE.png; elsewhere: heif-convert)",
+    ),
+    Unread(
+        "JPEG XL", (".jxl",), rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "save it as PNG first (djxl FILE FILE.png)"
+    ),
+    Unread(
+        "JPEG 2000",
+        (".jp2", ".j2k", ".jpf", ".jpx"),
+        rb"\x00\x00\x00\x0cjP|\xff\x4f\xff\x51",
+        "save it as PNG first",
+    ),
+    CAMERA_RAW,
+    Unread("Photoshop", (".psd", ".psb"), rb"8BPS", "export it as PNG first"),
+    Unread("Windows icon", (".ico", ".cur"), rb"\x00\x00[\x01\x02]\x00", "save it as PNG first"),
+)
+"""Told apart after `FORMATS`, so that nobody wonders where a picture went. CONTRIBUTING.md says why HEIC and
+JPEG XL are among them."""
+
 OTHER_KINDS = {
-    rb".{4}ftyp(hei|hev|mif1|msf1)": "a HEIC picture, which is not supported",
-    rb"\x00\x00\x00\x0cjP|\xff\x4f\xff\x51": "a JPEG 2000 picture, which is not supported",
-    rb"\xff\x0a|\x00\x00\x00\x0cJXL ": "a JPEG XL picture, which is not supported",
-    rb"8BPS": "a Photoshop document, which is not supported",
-    rb"\x00\x00[\x01\x02]\x00": "an icon, which is not supported",
     rb"(\xef\xbb\xbf)?\s*(<(\?xml|!--|!doctype svg).*)?<svg": "an SVG drawing, not a picture of pixels",
     rb"(\xef\xbb\xbf)?\s*(<!--.*)?<(!doctype html|html|head|body)": "an HTML page, not a picture",
     rb"(\xef\xbb\xbf)?\s*<\?xml": "an XML document, not a picture",
@@ -79,6 +127,11 @@ OTHER_KINDS = {
     rb"[\t\n\r\x20-\x7e\x80-\xff]+\Z": "plain text, not a picture",
 }
 """What else people send, told apart so that the message names it."""
+
+
+def find_format(start: bytes) -> Format | None:
+    """The format of a file whose first `SNIFF_BYTES` are these; None if it is not one that is read."""
+    return next((known for known in FORMATS if re.match(known.start, start, re.DOTALL)), None)
 
 
 def list_formats(joined_by: str) -> str:

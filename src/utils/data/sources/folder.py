@@ -19,6 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from src.utils.data.pictures.listing import walk_files
+from src.utils.data.published.parquet import unpack_parquet
 from src.utils.data.sources.labelled_folder import read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
@@ -53,8 +54,9 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
     data_dir = settings.data_dir.resolve()
     _require_usable(data_dir, raw_dir, memory)
     with _explain_os_errors(data_dir):
-        rows, notes = read_labelled_folder(data_dir)
-        fingerprint = _fingerprint(data_dir, rows)
+        folder = unpack_parquet(data_dir, _unpacked_dir(settings.root, data_dir), progress)
+        rows, notes = read_labelled_folder(folder)
+        fingerprint = _fingerprint(folder, rows)
         if (raw_dir / TABLE_NAME).is_file() and memory.get("fingerprint") == fingerprint:
             return
         if memory.get("fingerprint"):
@@ -64,7 +66,7 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": None})
         (raw_dir / TABLE_NAME).unlink(missing_ok=True)
         names = flat_names([row["path"] for row in rows])
-        _place_all(data_dir, raw_dir, dict(zip(names, (row["path"] for row in rows), strict=True)), progress)
+        _place_all(folder, raw_dir, dict(zip(names, (row["path"] for row in rows), strict=True)), progress)
         write_train_table(raw_dir, pd.DataFrame(rows).drop(columns="path").assign(file_name=names))
         write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": fingerprint})
 
@@ -92,6 +94,11 @@ def flat_names(paths: list[str]) -> list[str]:
         f"train_data/{name if fit else _hashed(name, path)}"
         for name, path, fit in zip(plain, paths, fits, strict=True)
     ]
+
+
+def _unpacked_dir(root: Path, data_dir: Path) -> Path:
+    """Where the pictures of a folder of Parquet files go; `make clean` leaves it alone."""
+    return root / "data" / "raw" / "unpacked" / f"{data_dir.name}-{hash_bytes(os.fsencode(data_dir))[:8]}"
 
 
 def _printable(name: str) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from src.utils.data.pictures.formats import list_formats
-from src.utils.data.pictures.listing import is_image_name, walk_files
+from src.utils.data.pictures.listing import is_image_name, kind_of_name, say_left_out, walk_files
 from src.utils.data.sources.train_table import (
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
@@ -46,7 +46,8 @@ def read_labelled_folder(folder: Path) -> tuple[list[dict[str, str]], list[str]]
             column or names what is not there. The message names the next step.
         OSError: A folder or the CSV cannot be read.
     """
-    files = list(walk_files(folder))
+    left_out: Counter[str] = Counter()
+    files = list(walk_files(folder, left_out))
     pictures = [name for name in files if is_image_name(name)]
     table = _find_table(folder, files)
     if not pictures and not table:
@@ -57,7 +58,8 @@ def read_labelled_folder(folder: Path) -> tuple[list[dict[str, str]], list[str]]
             raise UserError(
                 f"{table or folder} has no picture of class {label} ({name}): both classes are needed."
             )
-    return rows, _notes(files, pictures, {row["path"] for row in rows})
+    left_out.update(kind_of_name(name) for name in files if not is_image_name(name))
+    return rows, _notes(pictures, {row["path"] for row in rows}, left_out)
 
 
 def class_of(word: str) -> int | None:
@@ -134,16 +136,12 @@ def _class_of_path(name: str) -> int | None:
     return next((label for label in classes if label is not None), None)
 
 
-def _notes(files: list[str], pictures: list[str], used: set[str]) -> list[str]:
+def _notes(pictures: list[str], used: set[str], left_out: Counter[str]) -> list[str]:
     notes = []
     unused = [name for name in pictures if name not in used]
     if unused:
         notes.append(
             f"Pictures left out because the table does not name them: {len(unused):,}, first {unused[0]}."
         )
-    others = Counter(PurePosixPath(name).suffix.lower() or name for name in files if not is_image_name(name))
-    others.pop(".csv", None)
-    if others:
-        kinds = ", ".join(f"{kind} ({count:,})" for kind, count in others.most_common(5))
-        notes.append(f"Files left out because they are not pictures of a known kind: {kinds}.")
-    return notes
+    left_out.pop(".csv", None)
+    return [*notes, say_left_out(left_out)] if left_out else notes

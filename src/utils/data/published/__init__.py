@@ -1,0 +1,1 @@
+"""Datasets in the forms in which others publish them, brought into folders of picture files."""
