@@ -16,8 +16,8 @@ from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
 from src.utils.models.training.feeding import Examples, endless_batches
+from src.utils.models.training.fitting import Recipe, build_and_compile
 from src.utils.models.training.precision import choose_precision
-from src.utils.models.training.train import Recipe, build_and_compile
 from src.utils.settings import Settings
 
 RECIPE = Recipe(epochs=1, seed=0)

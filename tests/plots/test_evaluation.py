@@ -34,10 +34,7 @@ def test_a_confusion_matrix_without_a_class():
 def test_matrices_stand_side_by_side_and_one_answer_for_all_is_named() -> None:
     figure = matrices_plot({"cnn_deck": [[0, 60], [0, 60]], "best": [[57, 3], [1, 59]]}, "A note.")
     deck, best = figure.axes
-    assert words(deck) == ["0 %", "100 %", "0 %", "100 %", "0 pictures", "60 pictures"] + [
-        "0 pictures",
-        "60 pictures",
-    ]
+    assert words(deck) == [*["0 %", "100 %"] * 2, *["0 pictures", "60 pictures"] * 2]
     assert words(best)[:4] == ["95 %", "5 %", "2 %", "98 %"] and words(best)[6] == "1 picture"
     assert title(figure) == f"One answer for every picture: {model_name('cnn_deck')}"
     assert nothing_is_cut_off(figure)

@@ -17,8 +17,9 @@ from src.utils.data.pictures.decode import read_pixels
 from src.utils.models.bundle import export as exporting
 from src.utils.models.bundle.export import TOLERANCE, CannotExport, export_onnx, float32_copy, probe_pictures
 from src.utils.models.bundle.onnx_session import onnx_runtime, onnx_session
-from src.utils.models.bundle.predictor import probability_of_ai, trace_model
+from src.utils.models.bundle.predictor import probability_of_ai
 from src.utils.models.networks.deck_cnn import build_deck_cnn
+from src.utils.models.networks.forward import trace_model
 from src.utils.settings import IMAGE_SIZE, PROJECT_ROOT, UserError
 from tests.models.tiny import SIZE, build_tiny, build_unexportable, random_pixels
 

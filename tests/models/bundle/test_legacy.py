@@ -10,7 +10,8 @@ import pytest
 from src.utils.models.bundle import legacy
 from src.utils.models.bundle.export import probe_pictures
 from src.utils.models.bundle.legacy import SCALINGS, Told, convert_legacy, load_legacy
-from src.utils.models.bundle.predictor import probability_of_ai, trace_model
+from src.utils.models.bundle.predictor import probability_of_ai
+from src.utils.models.networks.forward import trace_model
 from src.utils.settings import UserError
 from tests.models.tiny import SIZE, build_tiny, random_pixels
 

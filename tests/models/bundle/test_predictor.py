@@ -15,7 +15,8 @@ from PIL import Image
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, save_bundle
 from src.utils.models.bundle.calibration import Policy
-from src.utils.models.bundle.predictor import BATCH_SIZE, COLUMNS, Predictor, probability_of_ai, trace_model
+from src.utils.models.bundle.predictor import COLUMNS, Predictor, probability_of_ai
+from src.utils.models.networks.forward import BATCH_SIZE, trace_model
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT, UserError
 from tests.data.made_pictures import make_images
 from tests.models.calibrations import POLICY, make_calibration

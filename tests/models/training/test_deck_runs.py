@@ -10,7 +10,7 @@ from src.utils.models.training.deck_runs import (
     train_variant,
     variant_recipe,
 )
-from src.utils.models.training.train import Recipe
+from src.utils.models.training.fitting import Recipe
 from src.utils.settings import IMAGE_SIZE, Settings
 from tests.models.tiny import build_tiny, make_project
 

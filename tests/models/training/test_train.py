@@ -19,18 +19,12 @@ from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.models.bundle.bundle import load_bundle, load_model
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.networks.deck_cnn import build_deck_cnn
+from src.utils.models.training import fitting
 from src.utils.models.training import train as training
 from src.utils.models.training.feeding import endless_batches, split_examples
+from src.utils.models.training.fitting import Recipe, ResumeFile, TrainingRun, train_model, weighted_score
 from src.utils.models.training.precision import choose_precision
-from src.utils.models.training.train import (
-    Recipe,
-    ResumeFile,
-    TrainingRun,
-    data_fingerprint,
-    train_model,
-    train_or_load,
-    weighted_score,
-)
+from src.utils.models.training.train import data_fingerprint, train_or_load
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.models.tiny import build_tiny, make_project
 
@@ -199,7 +193,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.models.training.feeding import split_examples
-from src.utils.models.training.train import Recipe, ResumeFile, train_model
+from src.utils.models.training.fitting import Recipe, ResumeFile, train_model
 from tests.models.tiny import build_tiny, make_project
 
 class DeadlyCache(PixelCache):
@@ -240,7 +234,7 @@ train_model(build_tiny, cache, train, validation, {recipe!r}, "float32", resume,
 def test_timing_before_a_long_training_changes_nothing(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "WORTH_AN_ESTIMATE", 8)
+    monkeypatch.setattr(fitting, "WORTH_AN_ESTIMATE", 8)
     _, images, cache = project
     train, validation = split_examples(images, "train"), split_examples(images, "validation")
     recipe = Recipe(epochs=2, seed=7, batch_size=8)
@@ -276,7 +270,7 @@ def test_patience_stops_a_training_and_a_stopped_one_is_not_continued(
 ) -> None:
     _, images, cache = project
     same = {"loss": 0.7, "accuracy": 0.5, "auc": 0.5, "called_ai": 0.5}
-    monkeypatch.setattr(training, "validation_metrics", lambda *_: same)
+    monkeypatch.setattr(fitting, "validation_metrics", lambda *_: same)
     train, validation = split_examples(images, "train"), split_examples(images, "validation")
     recipe = Recipe(epochs=6, seed=7, keep="auc", patience=2)
     for _ in range(2):

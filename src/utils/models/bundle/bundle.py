@@ -5,7 +5,6 @@ Reading a bundle's facts needs neither TensorFlow nor pandas: the web app does i
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 import warnings
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from src.utils.code import module_digest
 from src.utils.files import read_json, sha256_file, write_json, write_text
 from src.utils.models.bundle.calibration import Calibration, Policy, read_calibration
+from src.utils.models.bundle.validated import validation_rank
 from src.utils.settings import CLASS_NAMES, Settings, UserError
 
 if TYPE_CHECKING:
@@ -261,18 +261,6 @@ def better_on_validation(models_dir: Path, names: Iterable[str]) -> str:
         return validation_rank(bundle.facts["metrics"].get("validation", {}))
 
     return max((load_bundle(models_dir / name) for name in names), key=rank).name
-
-
-def validation_rank(metrics: Mapping[str, float]) -> tuple[bool, float]:
-    """How good a model is by validation, to compare: one that gives both answers comes before any other.
-
-    Ranking alone would prefer a model that calls every picture the same: its AUC says nothing about that.
-
-    Args:
-        metrics: `auc` and `called_ai` (the share called AI-generated), 0–1; one not measured ranks last.
-    """
-    auc, called = (metrics.get(name, math.nan) for name in ("auc", "called_ai"))
-    return 0 < called < 1, -math.inf if math.isnan(auc) else auc
 
 
 def default_bundle_dir(settings: Settings) -> Path:

@@ -21,15 +21,13 @@ from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
 from src.utils.models.bundle.calibration import AI_GENERATED, NO_SIGN, UNCERTAIN, point_value
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
+from src.utils.models.networks.forward import BATCH_SIZE, Runtime, cached_logits, trace_model
 from src.utils.names import percent
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
-    import keras
-
     from src.utils.data.pictures.pixel_cache import PixelCache
 
-BATCH_SIZE = 32
 COLUMNS = (
     *("file", "label", "probability_ai", "probability_low", "probability_high"),
     *("confidence", "verdict", "lean", "reason", "error"),
@@ -37,26 +35,8 @@ COLUMNS = (
 UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
 """Why a model without calibration gives no verdict."""
 
-Runtime = Callable[[np.ndarray], np.ndarray]
-"""uint8 [n, size, size, 3] → logits [n, 2]."""
-
 Source = str | Path | bytes | Image.Image
 """A picture's file, its bytes, or the RGB picture that `open_image` makes of them."""
-
-
-def trace_model(model: keras.Model) -> Runtime:
-    """Turn a Keras model into a function that is traced once, for batches of any length.
-
-    `model.predict` sets up a loop, a dataset and callbacks at every call, which costs ten times what one
-    picture does.
-    """
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
-    def forward(pixels: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(pixels, tf.float32), training=False)
-
-    return lambda pixels: forward(pixels).numpy()
 
 
 def load_exported(bundle: Bundle) -> Runtime:
@@ -296,25 +276,3 @@ class Predictor:
 def _clause(sentence: str) -> str:
     """A sentence as a reason: it goes on after a colon, and has no full stop."""
     return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
-
-
-def cached_logits(
-    runtime: Runtime, cache: PixelCache, rows: np.ndarray, progress: bool = False
-) -> np.ndarray:
-    """The network's output for rows of a pixel cache, a batch at a time while the next one is read.
-
-    Args:
-        runtime: The network.
-        cache: The pixels.
-        rows: int [n], rows of the cache.
-        progress: Whether to show a progress bar.
-
-    Returns:
-        float [n, 2].
-    """
-    from tqdm import tqdm
-
-    chunks = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
-    batches = map_ahead(cache.gather, chunks, workers=1, ahead=2)
-    bar = tqdm(batches, "Predicting", len(chunks), disable=not progress, unit="batch")
-    return np.concatenate([runtime(batch) for batch in bar])

@@ -21,7 +21,8 @@ from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.models.networks.efficientnet_lite0 import INPUT_SIZE as LITE0_SIZE
 from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0
 from src.utils.models.networks.weights import downloading, first_or_other, lite0_weights
-from src.utils.models.training.train import Recipe, TrainedModel, train_or_load
+from src.utils.models.training.fitting import Recipe
+from src.utils.models.training.train import TrainedModel, train_or_load
 from src.utils.settings import IMAGE_SIZE, Settings, UserError
 
 BACKBONES = ("xception", "efficientnet_lite0")

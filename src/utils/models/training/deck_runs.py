@@ -9,7 +9,8 @@ import pandas as pd
 
 from src.utils.data.pictures.pixel_cache import PixelCache
 from src.utils.models.networks.deck_cnn import build_deck_cnn
-from src.utils.models.training.train import Recipe, TrainedModel, train_or_load
+from src.utils.models.training.fitting import Recipe
+from src.utils.models.training.train import TrainedModel, train_or_load
 from src.utils.settings import Settings
 
 VARIANTS = {"cnn_deck": False, "cnn_scaled": True}

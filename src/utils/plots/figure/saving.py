@@ -22,7 +22,7 @@ INDEX_NAME = "index.json"
 KINDS = ("plot", "gallery")
 
 DECK_FIGURES = ("07_confidence", "07_category_", "05_confusion_matrix")
-"""How the names of the figures begin that the deck showed or announced: they open the index, in this order."""
+"""How the figures are called that the deck showed or announced; they open the index in this order."""
 
 SUFFIXES = ("png", "svg", "jpg")
 MIN_WIDTH = 1920
