@@ -21,8 +21,10 @@ from src.utils.analysis.checks.deliveries import (
 from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
 from src.utils.files import hash_file
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
+from tests.models.calibrations import POLICY, wide_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 
@@ -172,12 +174,16 @@ def test_from_uncertain_to_a_verdict_is_a_change_and_no_turn():
     assert (row["turned"], row["changed"]) == (0, 1)
 
 
-def test_calls_and_verdicts_are_the_predictors_own(tmp_path):
-    predictor = bright_predictor(tmp_path / "bright")
-    odds = np.array([-3.0, -0.1, 0.1, 3.0])
+def test_calls_and_verdicts_are_those_of_the_calibrated_model(tmp_path):
+    folder = tmp_path / "bright"
+    files = bright_predictor(folder).bundle.served_files
+    write_calibration(folder, files, wide_table(), POLICY)
+    predictor, odds = bright_predictor(folder), np.linspace(-4, 4, 17)
     rows = [predictor.row("", probability) for probability in 1 / (1 + np.exp(-odds))]
-    assert verdicts_of(predictor)(odds).tolist() == [row["verdict"] for row in rows]
-    assert calls_of(predictor)(odds).tolist() == [False, False, True, True]
+    said, called = verdicts_of(predictor)(odds), calls_of(predictor)(odds)
+    assert said.tolist() == [row["verdict"] for row in rows]
+    assert set(said) == {"No sign of AI", "Uncertain", "AI-generated"}
+    assert called.tolist() == [row["probability_ai"] >= 0.5 for row in rows]
     assert len(verdicts_of(predictor)(odds[:0])) == 0
 
 
