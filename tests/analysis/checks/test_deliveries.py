@@ -162,6 +162,7 @@ def test_a_verdict_that_turns_is_told_from_one_that_is_withheld():
     assert changes.index.tolist() == ["jpeg_60", "edge_512", "any", "grey"]
     assert changes["turned"].tolist() == pytest.approx([0.1, 0, 0.1, 1])
     assert changes["changed"].tolist() == pytest.approx([0.1, 0.2, 0.25, 1])
+    assert changes["answered"].tolist() == pytest.approx([1, 0.8, 0.8, 1])
     assert changes["transformation"].tolist() == [False, False, False, True]
     assert changes.loc["jpeg_60", "turned_low"] < 0.1 < changes.loc["jpeg_60", "turned_high"]
     assert 0 < changes.loc["edge_512", "turned_high"] < 0.1  # never seen to turn is not never
@@ -170,8 +171,9 @@ def test_a_verdict_that_turns_is_told_from_one_that_is_withheld():
 def test_from_uncertain_to_a_verdict_is_a_change_and_no_turn():
     part = make_part()
     scores = {AS_THEY_ARE: np.zeros(80), "jpeg_60": np.ones(80)}
-    row = verdict_changes(scores, part, say, resamples=5).iloc[0]
-    assert (row["turned"], row["changed"]) == (0, 1)
+    row, through_all = verdict_changes(scores, part, say, resamples=5).to_dict("records")
+    assert (row["turned"], row["changed"], row["answered"]) == (0, 1, 1)
+    assert through_all["answered"] == 0  # as they are, none has a verdict
 
 
 def test_calls_and_verdicts_are_those_of_the_calibrated_model(tmp_path):
