@@ -133,6 +133,9 @@ CHANGES = pd.DataFrame(
         "changed": [0.2, 0.3],
         "changed_low": [0.1, 0.2],
         "changed_high": [0.3, 0.4],
+        "answered": [0.8, 0.6],
+        "answered_low": [0.7, 0.5],
+        "answered_high": [0.9, 0.7],
     }
 )
 
@@ -146,10 +149,12 @@ def test_the_worst_delivery_is_named_with_both_rates_and_what_it_costs() -> None
         "balanced accuracy."
     )
     assert verdicts == (
-        "At least one of them turns the verdict into its opposite for a share of 0.10 [0.05, 0.20] of the "
-        "pictures, and changes it at all for 0.30 [0.20, 0.40]."
+        "A share of 0.60 [0.50, 0.70] of the pictures gets a verdict through every one of them. At least one "
+        "turns the verdict into its opposite for 0.10 [0.05, 0.20] of the pictures, and changes it at all "
+        "for 0.30 [0.20, 0.40]."
     )
-    assert "“Grey” costs most: recall 0.20" in reworked and "balanced accuracy 0.93 to 0.60" in reworked
+    assert "“Grey” leaves least: recall 0.20" in reworked
+    assert reworked.endswith("a balanced accuracy of 0.60 against 0.93 as they are.")
 
 
 def test_a_loss_that_may_be_chance_and_no_loss_are_called_so() -> None:

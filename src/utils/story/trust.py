@@ -53,23 +53,25 @@ def delivered(model: str, table: pd.DataFrame, changes: pd.DataFrame) -> list[st
         table: A row a delivery, the pictures as they are first: `title`, `transformation`, `worst` (true for
             one of the deliveries), `recall`, `false_positive_rate`, `balanced_accuracy` and `drop` (of the
             latter), each with `_low` and `_high`.
-        changes: A row a delivery and one named `any` (`delivery`): `turned` and `changed`, each with `_low`
-            and `_high`.
+        changes: A row a delivery and one named `any` (`delivery`): `turned`, `changed` and `answered`, each
+            with `_low` and `_high`.
     """
     deliveries, reworked = table[~table["transformation"]], table[table["transformation"]]
     before, worst = deliveries.iloc[0], deliveries[deliveries["worst"]].iloc[0]
     both = changes[changes["delivery"] == "any"].iloc[0]
-    turned, changed = (interval_text(Estimate.from_row(both, name)) for name in ("turned", "changed"))
+    turned, changed, answered = (
+        interval_text(Estimate.from_row(both, name)) for name in ("turned", "changed", "answered")
+    )
     said = [
         _worst_delivery(model, before, worst, len(deliveries)),
-        f"At least one of them turns the verdict into its opposite for a share of {turned} of the pictures, "
-        f"and changes it at all for {changed}.",
+        f"A share of {answered} of the pictures gets a verdict through every one of them. At least one turns "
+        f"the verdict into its opposite for {turned} of the pictures, and changes it at all for {changed}.",
     ]
     if len(reworked):
         most = reworked.sort_values("balanced_accuracy", kind="stable").iloc[0]
         said.append(
-            f"Of the transformations, “{most['title']}” costs most: {_rates(most)}, balanced accuracy "
-            f"{before['balanced_accuracy']:.2f} to {most['balanced_accuracy']:.2f}."
+            f"Of the transformations, “{most['title']}” leaves least: {_rates(most)}, a balanced accuracy of "
+            f"{most['balanced_accuracy']:.2f} against {before['balanced_accuracy']:.2f} as they are."
         )
     return said
 

@@ -21,8 +21,10 @@ from src.utils.analysis.checks.deliveries import (
 from src.utils.analysis.scoring.parts import part_of
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
 from src.utils.files import hash_file
+from src.utils.models.bundle.calibration import write_calibration
 from src.utils.settings import Settings
 from tests.analysis.bright_model import bright_predictor
+from tests.models.calibrations import POLICY, wide_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 
@@ -160,6 +162,7 @@ def test_a_verdict_that_turns_is_told_from_one_that_is_withheld():
     assert changes.index.tolist() == ["jpeg_60", "edge_512", "any", "grey"]
     assert changes["turned"].tolist() == pytest.approx([0.1, 0, 0.1, 1])
     assert changes["changed"].tolist() == pytest.approx([0.1, 0.2, 0.25, 1])
+    assert changes["answered"].tolist() == pytest.approx([1, 0.8, 0.8, 1])
     assert changes["transformation"].tolist() == [False, False, False, True]
     assert changes.loc["jpeg_60", "turned_low"] < 0.1 < changes.loc["jpeg_60", "turned_high"]
     assert 0 < changes.loc["edge_512", "turned_high"] < 0.1  # never seen to turn is not never
@@ -168,16 +171,21 @@ def test_a_verdict_that_turns_is_told_from_one_that_is_withheld():
 def test_from_uncertain_to_a_verdict_is_a_change_and_no_turn():
     part = make_part()
     scores = {AS_THEY_ARE: np.zeros(80), "jpeg_60": np.ones(80)}
-    row = verdict_changes(scores, part, say, resamples=5).iloc[0]
-    assert (row["turned"], row["changed"]) == (0, 1)
+    row, through_all = verdict_changes(scores, part, say, resamples=5).to_dict("records")
+    assert (row["turned"], row["changed"], row["answered"]) == (0, 1, 1)
+    assert through_all["answered"] == 0  # as they are, none has a verdict
 
 
-def test_calls_and_verdicts_are_the_predictors_own(tmp_path):
-    predictor = bright_predictor(tmp_path / "bright")
-    odds = np.array([-3.0, -0.1, 0.1, 3.0])
+def test_calls_and_verdicts_are_those_of_the_calibrated_model(tmp_path):
+    folder = tmp_path / "bright"
+    files = bright_predictor(folder).bundle.served_files
+    write_calibration(folder, files, wide_table(), POLICY)
+    predictor, odds = bright_predictor(folder), np.linspace(-4, 4, 17)
     rows = [predictor.row("", probability) for probability in 1 / (1 + np.exp(-odds))]
-    assert verdicts_of(predictor)(odds).tolist() == [row["verdict"] for row in rows]
-    assert calls_of(predictor)(odds).tolist() == [False, False, True, True]
+    said, called = verdicts_of(predictor)(odds), calls_of(predictor)(odds)
+    assert said.tolist() == [row["verdict"] for row in rows]
+    assert set(said) == {"No sign of AI", "Uncertain", "AI-generated"}
+    assert called.tolist() == [row["probability_ai"] >= 0.5 for row in rows]
     assert len(verdicts_of(predictor)(odds[:0])) == 0
 
 

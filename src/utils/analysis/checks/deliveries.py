@@ -134,21 +134,30 @@ def verdict_changes(
 
     Returns:
         A row a delivery but the first, and after the last of `DELIVERIES` one named `ANY`: `delivery`,
-        `title`, `transformation`; `turned`, the share of pictures whose verdict becomes its opposite, and
-        `changed`, the share of those that get another one at all, each with `_low` and `_high`.
+        `title`, `transformation`; `turned`, the share of pictures whose verdict becomes its opposite,
+        `changed`, the share of those that get another one at all, and `answered`, the share of those that get
+        one that is not `Uncertain` (for `ANY`, through each of `DELIVERIES`); with `_low` and `_high` each.
     """
     said = {name: np.asarray(verdicts(odds)) for name, odds in scores.items()}
     before = said.pop(AS_THEY_ARE)
-    changed = {name: now != before for name, now in said.items()}
-    turned = {name: changed[name] & (now != UNCERTAIN) & (before != UNCERTAIN) for name, now in said.items()}
+    sure = before != UNCERTAIN
+    found = {
+        name: {
+            "turned": (now != before) & (now != UNCERTAIN) & sure,
+            "changed": now != before,
+            "answered": now != UNCERTAIN,
+        }
+        for name, now in said.items()
+    }
     sent = [name for name in said if name in DELIVERIES]
-    for found in (changed, turned):
-        found[ANY] = np.any([found[name] for name in sent], axis=0)
+    found[ANY] = {
+        what: np.any([found[name][what] for name in sent], axis=0) for what in ("turned", "changed")
+    }
+    found[ANY]["answered"] = np.all([sure, *(found[name]["answered"] for name in sent)], axis=0)
     weight, groups = source_weights(part), len(np.unique(part.group))
     rows = []
     for name in (*sent, ANY, *(name for name in said if name not in DELIVERIES)):
-        shares = _shares({"turned": turned[name], "changed": changed[name]})
-        entries = bootstrap(shares, part.group, part.label, weight, resamples, seed)
+        entries = bootstrap(_shares(found[name]), part.group, part.label, weight, resamples, seed)
         rows.append(_named(name) | _columns(entries, groups))
     return pd.DataFrame(rows)
 
