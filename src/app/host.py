@@ -41,9 +41,9 @@ def available_memory(cgroup: Path = CGROUP) -> int:
 def turn_for_large(pixels: int, folder: Path | None = None) -> Iterator[None]:
     """Wait until no other worker of this user decodes a large picture, and keep others waiting.
 
-    A JPEG of 24 megapixels takes up to 280 MB while it is decoded, turned and converted, and one of 50, which
-    is decoded smaller, no more: one at a time fits where two workers must live in 512 MB (464 MB at most were
-    measured, 660 MB without this). Smaller pictures do not wait.
+    One of 24 megapixels takes up to 280 MB as a JPEG and 500 MB as WebP while it is decoded, turned and
+    converted, and a JPEG of 50, which is decoded smaller, up to 250 MB: too much for each worker at the same
+    time. Smaller pictures do not wait.
 
     Args:
         pixels: Width × height.

@@ -27,11 +27,11 @@ def multipart(data: bytes, name: str = "a.png") -> bytes:
     return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def upload_head(length: int) -> bytes:
-    """The head of an upload whose body has this length."""
+def upload_head(length: int, kind: str = f"multipart/form-data; boundary={BOUNDARY}") -> bytes:
+    """The head of an upload whose body has this length and is of this kind."""
     return (
         "POST /predict HTTP/1.1\r\nHost: localhost\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {length}\r\n\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
 

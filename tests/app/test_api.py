@@ -15,7 +15,7 @@ from src.utils.data.pictures import decode
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
 from src.utils.datasets import DEMONSTRATION
-from src.utils.settings import UserError
+from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (
     BODIES,
@@ -442,6 +442,18 @@ def test_limits_come_from_the_environment():
     assert found == Limits(5_000_000, 12_000_000, 3_000_000, 2, 7, 1)
     assert Limits.from_env({"MAX_FILES": ""}) == Limits() and Limits().pixels == 51_000_000
     assert (Limits().whole_pixels, found.whole_pixels) == (24_000_000, 3_000_000)
+
+
+def test_the_limits_that_are_documented_are_those_that_hold():
+    text = (PROJECT_ROOT / "docs" / "DEPLOYMENT.md").read_text()
+    defaults = Limits()
+    mega = [defaults.file_bytes, defaults.request_bytes, defaults.pixels, defaults.whole_pixels]
+    file, request, most, whole = (number // 1_000_000 for number in mega)
+    assert f"| one picture, one request | {file}, {request} |" in text
+    assert (
+        f"({whole} at most for what is no JPEG, see *Measured*); pictures in one request | {most}, 20 |"
+        in text
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "٣"])

@@ -347,6 +347,14 @@ def next_body(answers):
     return answers.read(length)
 
 
+def test_a_picture_may_be_the_whole_body(plain):
+    body = picture(RED) + bytes(900_000)
+    with plain.connect() as sock:
+        sock.sendall(upload_head(len(body), "image/png") + body)
+        sock.shutdown(socket.SHUT_WR)
+        assert b'"probability_ai":0.92' in read_all(sock)
+
+
 def test_a_client_that_asks_first_is_told_to_go_on(plain):
     body = multipart(picture(RED))
     with plain.connect() as sock:

@@ -425,6 +425,11 @@ def test_limits_are_exact(base):
     assert fetch_image(f"{base}/ok.jpg", allow_local=True, max_bytes=len(JPEG), max_pixels=64 * 48)
     for path in ("/ok.jpg", "/gzip"):
         assert code(base + path, allow_local=True, max_bytes=len(JPEG) - 1) == "too_large"
+    with pytest.raises(
+        FetchError, match=r"64 × 48 pixels, more than the 0\.003 megapixels allowed"
+    ) as caught:
+        fetch_image(f"{base}/ok.jpg", allow_local=True, max_pixels=3000)
+    assert caught.value.code == "too_many_pixels"
     assert code(f"{base}/ok.jpg", allow_local=True, max_pixels=64 * 48 - 1) == "too_many_pixels"
 
 

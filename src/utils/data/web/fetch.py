@@ -374,8 +374,9 @@ def _check_content(data: bytes, target: _Target, max_pixels: int) -> str:
     except ImageError as error:
         raise _no_picture(data, target, error) from None
     if header.width * header.height > max_pixels:
-        sentence = f"The picture at {target.host} has more than {max_pixels / 1e6:g} megapixels."
-        raise FetchError("too_many_pixels", sentence)
+        size = f"{header.width:,} × {header.height:,} pixels"
+        limit = f"the {max_pixels / 1e6:g} megapixels allowed"
+        raise FetchError("too_many_pixels", f"The picture at {target.host} has {size}, more than {limit}.")
     return header.get_format_mimetype()
 
 
