@@ -7,6 +7,7 @@ and the same seed gives the same pictures, up to the font of the installed Pillo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -155,10 +156,10 @@ KINDS: dict[str, Callable[[Draw], Image.Image]] = {
     "gradient": gradient,
     "noise": noise,
     "text page": text_page,
-    "drawn screenshot": screenshot,
+    "screenshot": screenshot,
     "plot": plot,
     "square code": square_code,
-    "drawn icon": icon,
+    "icon": icon,
 }
 """Every kind with what draws one."""
 
@@ -190,10 +191,14 @@ def _write(
     draw: Draw,
     ink: tuple[int, int, int] = (20, 20, 20),
 ) -> None:
-    """Write some lines of words, each at most `width` pixels long."""
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size)
+    """Write some lines of words, each cut off at `width` pixels."""
+    pen, font = ImageDraw.Draw(picture), _font(size)
     for number in range(lines):
         text = _words(draw, 40)
-        while pen.textlength(text, font) > width and " " in text:
-            text = text.rpartition(" ")[0]
+        text = text[: int(len(text) * width / font.getlength(text))]
         pen.text((place[0], place[1] + int(1.4 * size * number)), text, ink, font)
+
+
+@lru_cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

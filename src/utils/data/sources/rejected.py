@@ -33,11 +33,6 @@ def read_rejected(path: Path) -> pd.DataFrame:
     return table.sort_values("path", ignore_index=True)
 
 
-def rejected_dir(settings: Settings) -> Path:
-    """Where they are, beside the dataset: `data/raw/sample_rejected`, with a folder for each kind."""
-    return settings.raw_dir.with_name(f"{settings.raw_dir.name}_rejected")
-
-
 def copy_rejected(table: pd.DataFrame, folder: Path) -> None:
     """Copy the files of the list into a folder as they are, named by their content.
 
@@ -53,5 +48,5 @@ def copy_rejected(table: pd.DataFrame, folder: Path) -> None:
 
 def rejected_pictures(settings: Settings) -> Iterator[tuple[str, Path]]:
     """The pictures' kinds and files, in order; none where a dataset has no such folder."""
-    for path in sorted(rejected_dir(settings).glob("*/*.*")):
+    for path in sorted(settings.rejected_dir.glob("*/*.*")):
         yield path.parent.name, path

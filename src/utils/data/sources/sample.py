@@ -26,7 +26,7 @@ from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
 from src.utils.data.sources.package_files import read_pins, take_files
-from src.utils.data.sources.rejected import copy_rejected, read_rejected, rejected_dir, rejected_pictures
+from src.utils.data.sources.rejected import copy_rejected, read_rejected, rejected_pictures
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.datasets import DATASETS
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
@@ -90,7 +90,7 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
     with (
         _downloads(settings) as downloads,
         _new_folder(settings.raw_dir) as folder,
-        _new_folder(rejected_dir(settings)) as rejected_folder,
+        _new_folder(settings.rejected_dir) as rejected_folder,
     ):
         files = _find_files(settings, lists, downloads, progress)
         copy_rejected(rejected.assign(file=files[len(sources) :]), rejected_folder)
