@@ -162,6 +162,19 @@ def test_what_is_rejected_is_not_in_the_sample(rejected, kept):
     assert not set(rejected["hash"]) & set(kept["hash"])
 
 
+def test_the_readme_counts_what_is_rejected(rejected):
+    text = (PROJECT_ROOT / "data/README.md").read_text(encoding="utf-8")
+    told = re.search(
+        r"lists (\d+) files .*?: (\d+) posters .*? (\d+) drawings, (\d+) icons, (\d+) "
+        r"screenshots, (\d+)\s+logos, and (\d+) grey",
+        text,
+        re.DOTALL,
+    )
+    kinds = rejected["kind"].value_counts()
+    order = ("poster", "drawing", "icon", "screenshot", "logo", "grey")
+    assert [int(number) for number in told.groups()] == [len(rejected), *(kinds[kind] for kind in order)]
+
+
 def test_what_is_rejected_needs_no_package_more(rejected, kept):
     assert set(rejected["package"]) <= set(kept["package"]) - set(INSTALLED_WITH_THE_PROJECT)
 
