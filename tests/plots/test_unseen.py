@@ -80,7 +80,7 @@ def test_kinds_that_pass_and_own_pictures_that_are_stopped_have_a_panel_each() -
     )
     figure = gate_plot(missed, alarms, "A note.")
     assert title(figure) == (
-        "The content gate stops 40 % of what is no photograph, and 3 % of the dataset's own pictures"
+        "The content gate stops 40 % of what it should, and 3 % of the dataset's own pictures"
     )
     passing, own = figure.axes
     assert [text.get_text() for text in passing.get_yticklabels()] == ["poster", "blank"]
