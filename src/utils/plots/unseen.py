@@ -171,7 +171,7 @@ def _gate_title(missed: pd.DataFrame, alarms: pd.DataFrame) -> str:
     caught = percent(1 - missed["missed"].sum() / missed["pictures"].sum())
     own = percent(alarms["stopped"].sum() / alarms["pictures"].sum())
     return (
-        f"The content gate stops {caught} of what is no photograph, and {own} of the dataset's own pictures"
+        f"The content gate stops {caught} of what it should, and {own} of the dataset's own pictures"
     )
 
 
