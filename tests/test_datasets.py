@@ -44,7 +44,8 @@ def test_a_dataset_is_made_from_its_inputs_or_from_data_dir(tmp_path):
         files = source_files(Settings(source=source, data_dir=data_dir, root=tmp_path))
         return [path.relative_to(tmp_path).as_posix() for path in files]
 
-    assert inputs("sample") == ["data/sample_sources.csv", "requirements-sample.txt"]
+    lists = ["data/sample_sources.csv", "data/sample_rejected.csv"]
+    assert inputs("sample") == [*lists, "requirements-sample.txt"]
     assert inputs("kaggle") == inputs("kaggle", tmp_path / "mine") == ["data/raw/kaggle/train.csv"]
     assert inputs("folder") == ["data/raw/folder/train.csv"]
     assert inputs("folder", tmp_path / "mine") == ["mine"]

@@ -89,7 +89,7 @@ class BundleModel:
     def predict(self, image: Image.Image) -> Prediction:
         """Answer for a decoded picture."""
         probabilities, maps = self._predictor.explain(self._predictor.read(image)[None])
-        row = self._predictor.row("", float(probabilities[0]))
+        row = self._predictor.row("", float(probabilities[0]), self._predictor.outside(image))
         told = {name: row[name] for name in (field.name for field in fields(Prediction)) if name in row}
         return Prediction(**told, evidence=None if maps is None else maps[0])
 

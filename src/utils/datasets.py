@@ -64,7 +64,7 @@ DATASETS = {
             licence="picture by picture, as far as known: data/sample_sources.csv",
             trained_on="a small demonstration sample",
             fetch="src.utils.data.sources.sample:fetch_sample",
-            inputs=("data/sample_sources.csv", "requirements-sample.txt"),
+            inputs=("data/sample_sources.csv", "data/sample_rejected.csv", "requirements-sample.txt"),
             demonstration=True,
             seeds=3,
         ),

@@ -142,6 +142,11 @@ class Settings:
         return self.root / "data" / "raw" / self.source
 
     @property
+    def rejected_dir(self) -> Path:
+        """Pictures that are no material for the dataset, one folder a kind; only the sample has them."""
+        return self.raw_dir.with_name(f"{self.raw_dir.name}_rejected")
+
+    @property
     def interim_dir(self) -> Path:
         """Caches that can be made again: the scan, pixels."""
         return self.work_root / "data" / "interim" / self.source

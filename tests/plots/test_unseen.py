@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from src.utils.plots.unseen import holdout_plot, unseen_plot
+from src.utils.plots.unseen import gate_plot, holdout_plot, unseen_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 
@@ -55,3 +55,38 @@ def test_nobody_to_leave_out_is_no_error() -> None:
     columns = ["source", "groups", "met", "left_out", "left_out_low", "left_out_high", "drop"]
     assert "enough originals" in holdout_plot(pd.DataFrame(columns=columns))
     assert unseen_plot(pd.DataFrame(columns=["label"]), (np.nan, np.nan)) == "This dataset has no unseen set."
+
+
+def test_kinds_that_pass_and_own_pictures_that_are_stopped_have_a_panel_each() -> None:
+    missed = pd.DataFrame(
+        {
+            "origin": ["drawn in code", "left out of the sample"],
+            "kind": ["blank", "poster"],
+            "pictures": [10, 30],
+            "missed": [0, 24],
+            "share": [0.0, 0.8],
+        }
+    )
+    alarms = pd.DataFrame(
+        {
+            "part": ["test", "test"],
+            "label": [0, 1],
+            "pictures": [60, 40],
+            "stopped": [3, 0],
+            "share": [0.05, 0.0],
+            "share_low": [0.0, np.nan],
+            "share_high": [0.1, np.nan],
+        }
+    )
+    figure = gate_plot(missed, alarms, "A note.")
+    assert title(figure) == (
+        "The content gate stops 40 % of what it should, and 3 % of the dataset's own pictures"
+    )
+    passing, own = figure.axes
+    assert [text.get_text() for text in passing.get_yticklabels()] == ["poster", "blank"]
+    assert {"0 of 10", "24 of 30", "drawn in code", "left out of the sample"} == set(words(passing))
+    assert [[0.8, 0.0]] in lines(passing) and [[0.0, 1.0]] in lines(passing)
+    labels = [text.get_text() for text in own.get_yticklabels()]
+    assert labels == ["AI-generated,\ntest: 0 of 40", "Human-made,\ntest: 3 of 60"]
+    assert [[0.0, 1.0], [0.1, 1.0]] in lines(own) and [[0.05, 1.0]] in lines(own)
+    assert nothing_is_cut_off(figure)

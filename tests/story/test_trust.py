@@ -8,6 +8,7 @@ import pandas as pd
 from src.utils.estimate import Estimate
 from src.utils.story.trust import (
     confidence,
+    content_gate,
     delivered,
     luck_sentence,
     price_of_the_new,
@@ -164,3 +165,43 @@ def test_a_loss_that_may_be_chance_and_no_loss_are_called_so() -> None:
     said = delivered("x", deliveries(worst=0).iloc[:2], CHANGES)
     assert said[0].startswith("None of 2 deliveries costs x balanced accuracy: recall 0.90")
     assert len(said) == 2
+
+
+def gate_tables(missed: tuple[int, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    kinds = pd.DataFrame(
+        {
+            "origin": ["drawn in code", "left out of the sample", "left out of the sample"],
+            "kind": ["blank", "logo", "poster"],
+            "pictures": [10, 20, 30],
+            "missed": [0, *missed],
+            "share": [0.0, missed[0] / 20, missed[1] / 30],
+        }
+    )
+    alarms = pd.DataFrame(
+        {
+            "part": ["test", "unseen"],
+            "label": [1, 0],
+            "share": [0.0, 0.07],
+            "share_low": [0.0, 0.01],
+            "share_high": [0.08, 0.17],
+        }
+    )
+    return kinds, alarms
+
+
+def test_the_gate_is_said_with_what_it_stops_what_passes_and_what_it_costs() -> None:
+    assert content_gate(*gate_tables((1, 24))) == [
+        "The content gate stops 10 of 10 pictures drawn in code and 25 of 50 pictures left out of the "
+        "sample. Most pass of kind poster: 24 of 30.",
+        "Of the dataset's own pictures it stops most among the Human-made ones of the unseen split: a share "
+        "of 0.07 [0.01, 0.17].",
+    ]
+
+
+def test_a_gate_without_a_miss_or_a_false_alarm_names_none() -> None:
+    kinds, alarms = gate_tables((0, 0))
+    assert content_gate(kinds, alarms[alarms["share"] == 0]) == [
+        "The content gate stops 10 of 10 pictures drawn in code and 50 of 50 pictures left out of the "
+        "sample.",
+        "It stops none of the dataset's own pictures that were not used to choose its limits.",
+    ]

@@ -116,6 +116,7 @@ def locate(entry: str, settings: Settings) -> Path:
     folder, _, rest = entry.partition("/")
     folders = {
         "raw": settings.raw_dir,
+        "rejected": settings.rejected_dir,
         "interim": settings.interim_dir,
         "processed": settings.processed_dir,
         "models": settings.models_dir,

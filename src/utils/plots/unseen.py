@@ -1,4 +1,4 @@
-"""Sources that training never met: what share of their pictures is called AI; what leaving one out costs."""
+"""What training never met: how its sources are called, what one left out costs, which kinds are stopped."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from src.utils.plots.figure.style import (
     on_white,
     percent_axis,
 )
+from src.utils.settings import CLASS_NAMES
 
 
 def unseen_plot(
@@ -94,6 +95,84 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     return figure
 
 
+def gate_plot(missed: pd.DataFrame, alarms: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+    """Draw which kinds of pictures pass the content gate, and which of the dataset's own it stops.
+
+    Args:
+        missed: A row a kind: `origin`, `kind`, `pictures`, `missed` (how many), `share`; from above.
+        alarms: A row a part and class: `part`, `label`, `pictures`, `stopped` (how many), `share`,
+            `share_low`, `share_high`.
+        note: Which data.
+        title: Title; both counts if not given.
+
+    Returns:
+        Kinds that should be stopped on the left, the dataset's pictures on the right; far left is good.
+    """
+    figure = new_figure(title or _gate_title(missed, alarms), note)
+    left, right = figure.subplots(1, 2)
+    kinds = missed.iloc[::-1].reset_index(drop=True)
+    faces = dict(zip(missed["origin"].unique(), ("white", INK), strict=False))
+    for row in kinds.itertuples():
+        _dot_with_count(left, row.share, row.Index, INK, f"{row.missed} of {row.pictures}", faces[row.origin])
+    for origin, face in faces.items():
+        left.plot([], [], "o", color=face, markeredgecolor=INK, markersize=13, label=origin)
+    left.legend(loc="upper right")
+    own = alarms.iloc[::-1].reset_index(drop=True)
+    for row in own.itertuples():
+        colour = CLASS_COLOURS[row.label]
+        ends = [row.share_low, row.share_high]
+        right.plot(ends, [row.Index] * 2, color=colour, linewidth=5, alpha=0.5, solid_capstyle="butt")
+        right.plot(row.share, row.Index, "o", color=colour, markersize=13)
+    left.set_title("Kinds that should be stopped", fontweight="bold")
+    right.set_title("Pictures of the dataset", fontweight="bold")
+    _share_axes(left, list(kinds["kind"]), "Share that passes")
+    own_names = [
+        f"{CLASS_NAMES[row.label]},\n{row.part}: {row.stopped} of {row.pictures}" for row in own.itertuples()
+    ]
+    _share_axes(right, own_names, "Share that is stopped")
+    return figure
+
+
+def _dot_with_count(
+    axes: Axes, share: float, place: int, colour: str, text: str, face: str | None = None
+) -> None:
+    """A dot, and beside it what it counts, on the side where there is room."""
+    axes.plot(share, place, "o", color=face or colour, markeredgecolor=colour, markersize=13)
+    inside = share > 0.6
+    axes.annotate(
+        text,
+        (share, place),
+        (-14 if inside else 14, 0),
+        textcoords="offset points",
+        va="center",
+        ha="right" if inside else "left",
+        fontsize=SMALL_SIZE,
+        color=QUIET,
+        **on_white(),
+    )
+
+
+def _share_axes(axes: Axes, names: list[str], xlabel: str) -> None:
+    """Rows by name from bottom to top, shares from 0 to 1 across."""
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names,
+        ylim=(-0.6, max(len(names), 3) - 0.4),
+        xlim=(-0.03, 1.03),
+        xlabel=xlabel,
+    )
+    axes.tick_params(axis="y", length=0, labelsize=SMALL_SIZE + 1)
+    axes.spines["left"].set_visible(False)
+    percent_axis(axes.xaxis)
+    light_grid(axes, "x")
+
+
+def _gate_title(missed: pd.DataFrame, alarms: pd.DataFrame) -> str:
+    caught = percent(1 - missed["missed"].sum() / missed["pictures"].sum())
+    own = percent(alarms["stopped"].sum() / alarms["pictures"].sum())
+    return f"The content gate stops {caught} of what it should, and {own} of the dataset's own pictures"
+
+
 def _draw_sources(axes: Axes, table: pd.DataFrame, colour: str) -> None:
     for row in table.itertuples():
         axes.plot(
@@ -104,30 +183,9 @@ def _draw_sources(axes: Axes, table: pd.DataFrame, colour: str) -> None:
             alpha=0.5,
             solid_capstyle="butt",
         )
-        axes.plot(row.called_ai, row.Index, "o", color=colour, markersize=13)
-        inside = row.called_ai > 0.6
-        axes.annotate(
-            f"{row.pictures} from {row.groups} original{'' if row.groups == 1 else 's'}",
-            (row.called_ai, row.Index),
-            (-14 if inside else 14, 0),
-            textcoords="offset points",
-            va="center",
-            ha="right" if inside else "left",
-            fontsize=SMALL_SIZE,
-            color=QUIET,
-            **on_white(),
-        )
-    axes.set(
-        yticks=range(len(table)),
-        yticklabels=[short_name(source) for source in table["source"]],
-        ylim=(-0.6, max(len(table), 3) - 0.4),
-        xlim=(-0.03, 1.03),
-        xlabel="Share called AI",
-    )
-    axes.tick_params(axis="y", length=0, labelsize=SMALL_SIZE + 1)
-    axes.spines["left"].set_visible(False)
-    percent_axis(axes.xaxis)
-    light_grid(axes, "x")
+        originals = f"{row.groups} original{'' if row.groups == 1 else 's'}"
+        _dot_with_count(axes, row.called_ai, row.Index, colour, f"{row.pictures} from {originals}")
+    _share_axes(axes, [short_name(source) for source in table["source"]], "Share called AI")
 
 
 def _holdout_title(table: pd.DataFrame) -> str:

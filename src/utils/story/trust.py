@@ -9,6 +9,7 @@ import pandas as pd
 
 from src.utils.estimate import Estimate
 from src.utils.names import as_it_is, interval_text, percent
+from src.utils.settings import CLASS_NAMES
 
 
 def confidence(
@@ -227,6 +228,37 @@ def residual_sentence(rings: int, before: int | None, after: int | None) -> str:
         f"In {before} of {rings} rings of frequency the classes' residuals differ beyond their intervals, "
         f"after the same compression in {after}; one in twenty would by chance, and neighbours go together."
     )
+
+
+def content_gate(missed: pd.DataFrame, alarms: pd.DataFrame) -> list[str]:
+    """Say what the content gate stops, what passes, and what it costs.
+
+    Args:
+        missed: A row a kind of picture that should be stopped: `origin`, `kind`, `pictures`, `missed` (how
+            many pass), `share` of them.
+        alarms: A row a part and class of the dataset: `part`, `label`, `share` (stopped) with `share_low`
+            and `share_high`.
+    """
+    by_origin = missed.groupby("origin", sort=False)[["pictures", "missed"]].sum()
+    stopped = " and ".join(
+        f"{row.pictures - row.missed} of {row.pictures} pictures {row.Index}"
+        for row in by_origin.itertuples()
+    )
+    worst = missed.loc[missed["share"].idxmax()]
+    passes = (
+        f" Most pass of kind {worst['kind']}: {worst['missed']} of {worst['pictures']}."
+        if worst["missed"]
+        else ""
+    )
+    dearest = alarms.loc[alarms["share"].idxmax()]
+    where = f"the {CLASS_NAMES[dearest['label']]} ones of the {dearest['part']} split"
+    share = interval_text(Estimate.from_row(dearest, "share"))
+    return [
+        f"The content gate stops {stopped}.{passes}",
+        f"Of the dataset's own pictures it stops most among {where}: a share of {share}."
+        if dearest["share"]
+        else "It stops none of the dataset's own pictures that were not used to choose its limits.",
+    ]
 
 
 def _best_on_unseen(

@@ -104,8 +104,10 @@ def test_what_was_chosen_lies_beside_the_model_with_what_its_card_says(tmp_path)
     write_metrics(settings.reports_dir, "09", {"models": {"best": {"auc": Estimate(0.9)}}})
     measured = {"best": {"ece": Estimate(0.1)}}
     choice = CalibrationChoice(2.0, wide_table(), 0.6, {"called_ai": 1, "of": 20, "photo_sources": 4}, POLICY)
-    write_calibrations(settings, predictors, {"best": choice}, measured)
+    gate = {"limits": {"aspect": 4.0}, "false_alarm": [], "miss": []}
+    write_calibrations(settings, predictors, {"best": choice}, measured, gate)
     written = read_json(settings.models_dir / "best" / "calibration.json", read_estimates)
     assert (written["temperature"], written["policy"]["ai_from"]) == (2.0, 0.7)
     assert written["threshold_fpr5"] == {"value": 0.6, "called_ai": 1, "of": 20, "photo_sources": 4}
     assert written["metrics"]["test"] == {"auc": Estimate(0.9), "ece": Estimate(0.1)}
+    assert written["content_gate"] == gate

@@ -11,10 +11,12 @@ import pytest
 from PIL import Image, ImageCms
 
 from src.utils.data.families import generator_family
+from src.utils.data.sources.rejected import read_rejected, rejected_pictures
 from src.utils.data.sources.sample import (
     INSTALLED_WITH_THE_PROJECT,
     PACKAGES_FOLDER,
     RECIPE,
+    REJECTED_FILE,
     REQUIREMENTS_FILE,
     SOURCES_FILE,
     cut_picture,
@@ -30,6 +32,8 @@ from tests.data.sources.test_package_files import FakeIndex, index, source_archi
 
 SOURCE_COLUMNS = ["package", "path", "label", "generator", "origin", "licence"]
 SOURCE_COLUMNS += ["group", "subject", "split", "keep", "reason", "hash"]
+REJECTED_COLUMNS = ["package", "path", "hash", "kind"]
+KINDS = {"drawing", "grey", "icon", "logo", "poster", "screenshot"}
 SUBJECTS = {"people", "interior", "street", "landscape", "object", "food", "animal", "plant"}
 VIDEO = "ComfyUI templates, video"
 
@@ -143,6 +147,38 @@ def test_the_readme_counts_what_the_list_has(listed, kept):
     }
 
 
+@pytest.fixture(scope="module")
+def rejected() -> pd.DataFrame:
+    return read_rejected(PROJECT_ROOT / REJECTED_FILE)
+
+
+def test_what_is_rejected_is_not_in_the_sample(rejected, kept):
+    assert list(rejected.columns) == REJECTED_COLUMNS
+    assert set(rejected["kind"]) == KINDS
+    assert rejected.value_counts("kind").min() >= 15
+    assert rejected["path"].is_unique and rejected["hash"].is_unique
+    assert rejected["hash"].str.fullmatch("[0-9a-f]{32}").all()
+    assert not set(rejected["path"]) & set(kept["path"])
+    assert not set(rejected["hash"]) & set(kept["hash"])
+
+
+def test_the_readme_counts_what_is_rejected(rejected):
+    text = (PROJECT_ROOT / "data/README.md").read_text(encoding="utf-8")
+    told = re.search(
+        r"lists (\d+) files .*?: (\d+) posters .*? (\d+) drawings, (\d+) icons, (\d+) "
+        r"screenshots, (\d+)\s+logos, and (\d+) grey",
+        text,
+        re.DOTALL,
+    )
+    kinds = rejected["kind"].value_counts()
+    order = ("poster", "drawing", "icon", "screenshot", "logo", "grey")
+    assert [int(number) for number in told.groups()] == [len(rejected), *(kinds[kind] for kind in order)]
+
+
+def test_what_is_rejected_needs_no_package_more(rejected, kept):
+    assert set(rejected["package"]) <= set(kept["package"]) - set(INSTALLED_WITH_THE_PROJECT)
+
+
 # The recipe.
 
 
@@ -238,8 +274,13 @@ def write_project(root: Path, sizes: dict[str, tuple[int, int]] | None = None, *
         row |= {"origin": path[:6], "licence": "none", "group": groups.get(path, path), "subject": "object"}
         row |= {"split": "unseen" if "other" in path else "", "keep": "yes", "hash": hash_file(file)}
         rows.append(row | changes)
-    rows.append({"path": "pack_a/logo.png", "keep": "no", "reason": "logo"})
+    rows.append({"path": "pack_l/logo.PNG", "keep": "no", "reason": "logo"})
     write_list(root, pd.DataFrame(rows, columns=SOURCE_COLUMNS))
+    logo = root / PACKAGES_FOLDER / "pack_l/logo.PNG"
+    logo.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (40, 40), "red").save(logo)
+    rejected = [("pack", "pack_l/logo.PNG", hash_file(logo), "logo")]
+    pd.DataFrame(rejected, columns=REJECTED_COLUMNS).to_csv(root / REJECTED_FILE, index=False)
     (root / REQUIREMENTS_FILE).write_text("pack==1.0 --hash=sha256:" + "0" * 64 + "\n")
     return Settings(root=root)
 
@@ -337,6 +378,22 @@ def test_a_damaged_sample_is_made_again(tmp_path, damage):
     assert len(read_train(settings)) == 15
 
 
+def test_what_is_rejected_lies_beside_the_sample_as_it_was(tmp_path):
+    settings = write_project(tmp_path)
+    fetch_sample(settings, progress=False)
+    ((kind, path),) = rejected_pictures(settings)
+    assert (kind, path.suffix, path.parent.parent) == (
+        "logo",
+        ".png",
+        settings.raw_dir.parent / "sample_rejected",
+    )
+    assert path.stem == hash_file(path) not in " ".join(read_train(settings)["file_name"])
+    path.unlink()
+    fetch_sample(settings, progress=False)
+    assert path.is_file()
+    assert list(rejected_pictures(Settings(source="kaggle", root=tmp_path))) == []
+
+
 def test_a_changed_list_makes_the_sample_anew(tmp_path):
     settings = write_project(tmp_path)
     fetch_sample(settings, progress=False)
@@ -366,7 +423,7 @@ def test_a_failing_build_keeps_the_old_sample(tmp_path):
     with pytest.raises(UserError, match=r"tiny\.png is under 288 pixels"):
         fetch_sample(settings, progress=False)
     assert read_pictures(settings) == before
-    assert [path.name for path in settings.raw_dir.parent.iterdir()] == ["sample"]
+    assert sorted(path.name for path in settings.raw_dir.parent.iterdir()) == ["sample", "sample_rejected"]
 
 
 def test_a_file_of_the_environment_is_found_without_an_import(tmp_path):

@@ -90,6 +90,19 @@ def test_a_picture_unlike_what_the_model_learned_gets_no_verdict() -> None:
     assert row["probability_ai"] > 0.9
 
 
+def test_the_content_gate_is_asked_about_every_file(tmp_path: Path) -> None:
+    gated = make_predictor(content_gate={"limits": {"shorter_side": 25.0}})
+    for side in (24, 25):
+        Image.new("RGB", (40, side), "white").save(tmp_path / f"{side}.png")
+    small, large = gated.predict_files([tmp_path / "24.png", tmp_path / "25.png"])
+    assert (small["verdict"], small["reason"]) == ("Uncertain", "it is only 24 px on its shorter side")
+    assert (large["verdict"], large["reason"]) == ("AI-generated", "")
+    image = Image.new("RGB", (40, 24), "white")
+    assert gated.outside(image) == small["reason"]
+    for open_gate in (make_predictor(), make_predictor(content_gate=None), gated.uncalibrated()):
+        assert open_gate.outside(image) == ""
+
+
 def test_a_model_that_was_never_measured_gives_no_verdict() -> None:
     bundle = Bundle(Path("tiny"), CLASS_NAMES, SIZE, "squash", "logits", {})
     for probability in (0.0, 0.55, 1.0):

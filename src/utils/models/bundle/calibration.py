@@ -127,6 +127,11 @@ class Calibration:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def gate_limits(self) -> Mapping[str, float]:
+        """Limits of the content gate (see `content_gate`); none where none were chosen."""
+        return (self.facts.get("content_gate") or {}).get("limits", {})
+
+    @property
     def track_record(self) -> list[str]:
         """Sentences on how it did with sources that it had not met; none where there were none."""
         return list((self.facts.get("track_record") or {}).get("sentences", ()))

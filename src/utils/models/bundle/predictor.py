@@ -19,6 +19,7 @@ from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
 from src.utils.models.bundle.calibration import AI_GENERATED, NO_SIGN, UNCERTAIN, point_value
+from src.utils.models.bundle.content_gate import picture_facts, why_outside
 from src.utils.models.bundle.onnx_session import onnx_runtime
 from src.utils.models.encoder.runtime import EncoderRuntime
 from src.utils.models.networks.forward import BATCH_SIZE, Runtime, cached_logits, trace_model
@@ -124,8 +125,16 @@ class Predictor:
         Raises:
             ImageError: The picture cannot be read.
         """
-        image = source if isinstance(source, Image.Image) else open_image(source)
-        return READERS[self.bundle.resize](image, self.bundle.input_size)
+        return READERS[self.bundle.resize](_opened(source), self.bundle.input_size)
+
+    def outside(self, image: Image.Image) -> str:
+        """Why a picture is unlike what the model learned on, for `row`; empty if it is not, or not known.
+
+        Args:
+            image: RGB picture, as decoded.
+        """
+        limits = self.bundle.calibration and self.bundle.calibration.gate_limits
+        return why_outside(picture_facts(image), limits) if limits else ""
 
     def read_all(self, raw_dir: Path, file_names: Iterable[str]) -> np.ndarray:
         """Read a few pictures: uint8 [n, size, size, 3].
@@ -190,21 +199,22 @@ class Predictor:
             not empty.
         """
 
-        def read(source: Any) -> tuple[str, np.ndarray | str]:
+        def read(source: Any) -> tuple[str, tuple[np.ndarray, str] | str]:
             try:
-                return str(source), self.read(load(source))
+                image = _opened(load(source))
+                return str(source), (self.read(image), self.outside(image))
             except (UserError, OSError) as error:
                 return str(source), str(error)
 
         pictures = map_ahead(read, sources, ahead=2 * BATCH_SIZE)
         while batch := list(islice(pictures, BATCH_SIZE)):
-            pixels = [result for _, result in batch if not isinstance(result, str)]
+            pixels = [result[0] for _, result in batch if not isinstance(result, str)]
             probabilities = iter(self.predict_pixels(np.stack(pixels)) if pixels else ())
             for name, result in batch:
                 yield (
                     self.failed(name, result)
                     if isinstance(result, str)
-                    else self.row(name, next(probabilities))
+                    else self.row(name, next(probabilities), result[1])
                 )
 
     def row(self, name: str, probability: float, outside: str = "") -> dict[str, Any]:
@@ -276,3 +286,8 @@ class Predictor:
 def _clause(sentence: str) -> str:
     """A sentence as a reason: it goes on after a colon, and has no full stop."""
     return f"{sentence[:1].lower()}{sentence[1:].removesuffix('.')}"
+
+
+def _opened(source: Source) -> Image.Image:
+    """The RGB picture itself."""
+    return source if isinstance(source, Image.Image) else open_image(source)
