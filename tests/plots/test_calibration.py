@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.collections import PathCollection
 
 from src.utils.estimate import Estimate
-from src.utils.plots.calibration import reliability_plot, threshold_plot
+from src.utils.plots.calibration import coverage_plot, reliability_plot, threshold_plot
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 ENTRY = Estimate(0.21, 0.1, 0.3)
@@ -69,3 +69,19 @@ def test_a_cooled_model_fills_the_slide_although_it_answers_in_a_narrow_range() 
     low, high = figure.axes[0].get_xlim()
     assert high - low < 0.001
     assert nothing_is_cut_off(figure)
+
+
+def test_coverage_is_drawn_for_each_part_and_the_title_tells_the_last_one() -> None:
+    test = pd.DataFrame(
+        {"cut_off": [0.5, 0.7, 1.0], "answered": [0.9, 0.5, 0.0], "right": [0.9, 1.0, np.nan]}
+    )
+    unseen = test.assign(answered=[0.8, 0.6, 0.0], right=[0.7, 0.75, np.nan])
+    figure = coverage_plot({"test": test, "unseen": unseen}, "best")
+    assert title(figure) == (
+        "Improved model: 80 % of unseen intervals lie on one side of 50 %, 70 % of them on the right one"
+    )
+    (axes,) = figure.axes
+    assert lines(axes)[0][:2] == [[0.9, 0.9], [0.5, 1.0]]
+    assert "80 % right" in words(axes) and "unseen" in words(axes)
+    assert nothing_is_cut_off(figure)
+    assert "no answer on the test" in title(coverage_plot({"test": test.iloc[2:]}))

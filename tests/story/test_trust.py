@@ -13,14 +13,24 @@ from src.utils.story.trust import (
     luck_sentence,
     price_of_the_new,
     split_title,
+    track_record,
     unseen_sources,
+    verdict_policy,
     what_it_sees,
 )
 
 NOTHING, ALONE, KNOWN = Estimate(), Estimate(0.55), Estimate(0.8, 0.7, 0.9)
 LOSS = {"model": "Improved model", "damage": "JPEG quality = 30", "as they are": 0.9, "ROC-AUC": 0.7}
 LUCK = {"model": "cnn_deck", "seeds": 3, "lowest": 0.612, "highest": 0.678}
-MEASURED = ("ece", "ece_calibrated", "ece_by_chance", "false_positive_rate_fpr5", "recall_fpr5", "answered")
+MEASURED = (
+    "ece",
+    "ece_calibrated",
+    "ece_venn_abers",
+    "ece_by_chance",
+    "false_positive_rate_fpr5",
+    "recall_fpr5",
+    "answered",
+)
 
 
 def sources(shares=(0.0, 0.9, 1.0), low=np.nan) -> pd.DataFrame:
@@ -40,9 +50,11 @@ def test_confidence_is_said_with_its_intervals() -> None:
     said = confidence("best", 1.5, dict.fromkeys(MEASURED, KNOWN), LOSS, ALONE, LUCK)
     assert said[0] == (
         "`best` gets a temperature of 1.50. Its calibration error on the test goes from 0.80 [0.70, 0.90] to "
-        "0.80 [0.70, 0.90]; chance alone would make 0.80."
+        "0.80 [0.70, 0.90], and by its intervals to 0.80 [0.70, 0.90]; chance alone would make 0.80."
     )
-    assert "false-positive rate of 5 % has one of 0.80 [0.70, 0.90]" in said[1]
+    assert (
+        "false-positive rate of 5 % where photo sources were left out has one of 0.80 [0.70, 0.90]" in said[1]
+    )
     assert said[2] == "80 % of the test pictures get a verdict."
     assert said[3].endswith("Improved model, JPEG quality = 30, ROC-AUC from 0.90 to 0.70.")
     assert "added 0.550 (interval not estimable)" in said[4]
@@ -53,7 +65,7 @@ def test_confidence_is_said_with_its_intervals() -> None:
 
 def test_nothing_estimable_is_no_error_and_no_claim() -> None:
     said = confidence("best", 1.5, dict.fromkeys(MEASURED, NOTHING), LOSS, NOTHING, LUCK)
-    assert "from – to –; chance alone would make –." in said[0]
+    assert "from – to –, and by its intervals to –; chance alone would make –." in said[0]
     assert said[2].startswith("– of")
     assert said[4] == "There are too few groups here to measure what a random split adds."
     assert "cannot be measured" in split_title(NOTHING)
@@ -205,3 +217,30 @@ def test_a_gate_without_a_miss_or_a_false_alarm_names_none() -> None:
         "sample.",
         "It stops none of the dataset's own pictures that were not used to choose its limits.",
     ]
+
+
+def test_a_track_record_is_two_counts_with_their_intervals() -> None:
+    missed = {"count": 52, "of": 95, "share": 52 / 95, "low": 0.42, "high": 0.66}
+    called = {"count": 9, "of": 96, "share": 9 / 96, "low": None, "high": None}
+    assert track_record({"missed": missed, "accused": called}) == [
+        "On generators it had not met, it missed 52 of 95 pictures [42 %, 66 %].",
+        "Of photographs from photo sources it had not met, it called 9 of 96 AI (interval not estimable).",
+    ]
+    assert track_record(None) == []
+
+
+def test_a_policy_says_what_its_verdicts_were_worth_or_why_there_are_none() -> None:
+    found = {"said": 40, "right": 38, "precision": {"value": 0.95, "low": 0.7, "high": 0.99}}
+    policy = {"ai_from": 0.7, "clear_up_to": None, "why_no_ai": "", "why_no_clear": "It cannot clear."}
+    assert verdict_policy(policy | {"evidence": {"ai": found}}) == [
+        "*AI-generated* is said where the whole interval lies from 70 % on: by policies chosen without the "
+        "source at hand 40 times, 38 of them rightly; "
+        "at equal numbers of both classes 0.95 [0.70, 0.99] are right.",
+        "It cannot clear.",
+    ]
+    silent = policy | {
+        "ai_from": None,
+        "why_no_ai": "Nothing supports it.",
+        "why_no_clear": "Nothing supports it.",
+    }
+    assert verdict_policy(silent) == ["Nothing supports it."]

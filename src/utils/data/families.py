@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pandas as pd
+
 ALIASES = {
     "SD": "Stable Diffusion",
     "SDXL": "Stable Diffusion",
@@ -30,3 +33,17 @@ def generator_family(generator: str) -> str:
     if first is None:
         return generator.strip()
     return ALIASES.get(first[0], first[0])
+
+
+def source_names(images: pd.DataFrame) -> np.ndarray:
+    """Source of each picture: the generator family of an AI-generated one, the photo source of another.
+
+    Args:
+        images: Rows of the manifest: `label`, `generator`, `origin` and `group`.
+
+    Returns:
+        str [n]; a group whose source is not known is a source of its own.
+    """
+    family = images["generator"].fillna("").map(generator_family)
+    name = family.where(images["label"] == 1, images["origin"].fillna(""))
+    return name.where(name != "", "group " + images["group"].astype(str)).to_numpy(str)

@@ -78,7 +78,7 @@ def threshold_plot(
     Args:
         sweeps: By split, `validation` first: columns `threshold`, `false_positive_rate`, `recall`, shares.
         threshold: The one chosen.
-        band: Low and high of the uncertain band.
+        band: Between these two probabilities no verdict is given.
         model: Which model answered.
         note: Which data.
         title: Title; what the threshold does on the last split if not given.
@@ -86,7 +86,7 @@ def threshold_plot(
     splits = list(sweeps)
     figure = new_figure(title or _threshold_title(sweeps[splits[-1]], splits[-1], threshold, model), note)
     axes = figure.subplots()
-    axes.axvspan(*band, color=FAINT, alpha=0.6, linewidth=0, label="uncertain: no verdict")
+    axes.axvspan(*band, color=FAINT, alpha=0.6, linewidth=0, label="never a verdict")
     for split, line in zip(splits, (":", "-"), strict=False):
         sweep = sweeps[split]
         for column, colour, what in zip(
@@ -113,6 +113,44 @@ def threshold_plot(
     light_grid(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
+
+
+def coverage_plot(
+    tables: Mapping[str, pd.DataFrame], model: str = "", asked: float = 0.8, note: str = "", title: str = ""
+) -> Figure:
+    """Draw how often a model is right when it answers, against how often it answers.
+
+    Args:
+        tables: By part, such as `test` and `unseen`: columns `answered` and `right`, shares.
+        model: Which model answered.
+        asked: Share of answers that has to be right.
+        note: Which data.
+        title: Title; what the last part shows where it answers most if not given.
+    """
+    figure = new_figure(title or _coverage_title(tables, model), note)
+    axes = figure.subplots()
+    for (part, table), line in zip(tables.items(), ("-", "--", ":"), strict=False):
+        colour = model_colour(model) if line == "-" else INK
+        axes.plot(table["answered"], table["right"], line, color=colour, marker="o", markersize=4, label=part)
+    axes.axhline(asked, color=QUIET, linewidth=1.5, linestyle=":", label=f"{percent(asked)} right")
+    axes.set(
+        xlim=(-0.02, 1.02), ylim=(0.45, 1.02), xlabel="Share of pictures answered", ylabel="Right, of these"
+    )
+    percent_axis(axes.xaxis)
+    percent_axis(axes.yaxis)
+    light_grid(axes, "both")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+def _coverage_title(tables: Mapping[str, pd.DataFrame], model: str) -> str:
+    part, table = list(tables.items())[-1]
+    widest = table.dropna().sort_values("answered").tail(1)
+    who = f"{model_name(model)}: " if model else ""
+    if widest.empty:
+        return f"{who}no answer on the {part} pictures"
+    answered, right = (percent(float(widest[name].iloc[0])) for name in ("answered", "right"))
+    return f"{who}{answered} of {part} intervals lie on one side of 50 %, {right} of them on the right one"
 
 
 def _draw_bins(axes: Axes, table: pd.DataFrame, colour: str, marker: str, label: str) -> None:

@@ -25,17 +25,19 @@ def confidence(
     Args:
         model: Name of the model in use.
         temperature: What its log-odds are divided by.
-        measured: Its `ece`, `ece_calibrated`, `ece_by_chance`, `false_positive_rate_fpr5` and `recall_fpr5`
-            (both at the chosen threshold) and `answered`, all on the test.
+        measured: Its `ece`, `ece_calibrated`, `ece_venn_abers`, `ece_by_chance`,
+            `false_positive_rate_fpr5` and `recall_fpr5` (both at the chosen threshold) and `answered`, all
+            on the test.
         loss: The largest loss by damage: `model`, `damage`, and the ROC-AUCs `as they are` and `ROC-AUC`.
         split_effect: What a random split adds to a probe's ROC-AUC.
         luck: A network's test ROC-AUC over seeds: `model`, `seeds`, `lowest`, `highest`.
     """
     return [
         f"`{model}` gets a temperature of {temperature:.2f}. Its calibration error on the test goes from "
-        f"{interval_text(measured['ece'])} to {interval_text(measured['ece_calibrated'])}; chance alone "
-        f"would make {_value(measured['ece_by_chance'])}.",
-        "The threshold chosen for a false-positive rate of 5 % has one of "
+        f"{interval_text(measured['ece'])} to {interval_text(measured['ece_calibrated'])}, and by its "
+        f"intervals to {interval_text(measured['ece_venn_abers'])}; chance alone would make "
+        f"{_value(measured['ece_by_chance'])}.",
+        "The threshold set for a false-positive rate of 5 % where photo sources were left out has one of "
         f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
         f"{interval_text(measured['recall_fpr5'])}.",
         f"{_share(measured['answered'])} of the test pictures get a verdict.",
@@ -92,6 +94,47 @@ def _worst_delivery(model: str, before: pd.Series, worst: pd.Series, ways: int) 
 def _rates(row: pd.Series) -> str:
     recall, false = (Estimate.from_row(row, name) for name in ("recall", "false_positive_rate"))
     return f"recall {interval_text(recall)}, false-positive rate {interval_text(false)}"
+
+
+def track_record(record: Mapping[str, Any] | None) -> list[str]:
+    """Say how a model did with sources that it had not met.
+
+    Args:
+        record: `missed` and `accused`, each with `count`, `of`, and the ends of the share's interval, `low`
+            and `high` (0–1 or None); None where no source was unseen.
+    """
+    if record is None:
+        return []
+    missed, called = record["missed"], record["accused"]
+    return [
+        f"On generators it had not met, it missed {missed['count']:,} of {missed['of']:,} pictures "
+        f"{_ends(missed)}.",
+        f"Of photographs from photo sources it had not met, it called {called['count']:,} of "
+        f"{called['of']:,} AI {_ends(called)}.",
+    ]
+
+
+def verdict_policy(policy: Mapping[str, Any]) -> list[str]:
+    """Say when a model gives a verdict and how often that was right on sources that it had not met.
+
+    Args:
+        policy: `ai_from`, `clear_up_to`, `why_no_ai`, `why_no_clear` and `evidence`.
+    """
+    said = []
+    for verdict, edge, why, side, record in (
+        ("AI-generated", policy["ai_from"], policy["why_no_ai"], "from {} on", "ai"),
+        ("No sign of AI", policy["clear_up_to"], policy["why_no_clear"], "up to {}", "clear"),
+    ):
+        if edge is None:
+            said.append(why)
+            continue
+        found = policy["evidence"][record]
+        said.append(
+            f"*{verdict}* is said where the whole interval lies {side.format(percent(edge))}: by policies "
+            f"chosen without the source at hand {found['said']:,} times, {found['right']:,} of them rightly; "
+            f"at equal numbers of both classes {Estimate(**found['precision']).text()} are right."
+        )
+    return list(dict.fromkeys(said))
 
 
 def split_title(effect: Estimate) -> str:
@@ -294,6 +337,13 @@ def _share_of(source: pd.Series) -> str:
     originals = f"{source['groups']} original{'' if source['groups'] == 1 else 's'}"
     pictures = f"{source['pictures']} pictures from {originals}"
     return f"{as_it_is(source['source'])}: {percent(source['called_ai'])} of {pictures}"
+
+
+def _ends(share: Mapping[str, Any]) -> str:
+    """The ends of a share's interval: `[42 %, 66 %]`."""
+    if share["low"] is None or share["high"] is None:
+        return "(interval not estimable)"
+    return f"[{percent(share['low'])}, {percent(share['high'])}]"
 
 
 def _value(entry: Estimate) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -235,6 +235,8 @@ class CalibrationChoice:
         supported_by: What that rests on: `called_ai` of so many human-made pictures (`of`) from so many photo
             sources (`photo_sources`).
         policy: When a verdict is given.
+        track_record: How it did with sources that it had not met, from `policy.track_record`; None where
+            nothing is known of that.
     """
 
     temperature: float
@@ -242,6 +244,7 @@ class CalibrationChoice:
     threshold_fpr5: float
     supported_by: Mapping[str, int] = field(default_factory=dict)
     policy: Policy = NO_VERDICT
+    track_record: Mapping[str, Any] | None = None
 
     def probability(self, log_odds: ArrayLike) -> NDArray[np.float64]:
         """What a program is told of scores: the point values of their intervals, float64 [n], 0–1."""
@@ -266,6 +269,20 @@ def choose_calibration(scored: Scored, temperature: float) -> CalibrationChoice:
         "photo_sources": len(np.unique(scored.source[human])),
     }
     return CalibrationChoice(temperature, table, threshold, support)
+
+
+def left_out_intervals(scored: Scored) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intervals of calibration pictures from a table without their source, for a dataset without unseen ones.
+
+    Returns:
+        Lower and upper ends, float64 [n] each, 0–1.
+    """
+    low, high = np.empty(len(scored.label)), np.empty(len(scored.label))
+    for name in np.unique(scored.source):
+        mine = scored.source == name
+        rest = (scored.log_odds[~mine], scored.label[~mine], scored.group[~mine])
+        low[mine], high[mine] = fit_venn_abers(*rest, scored.left_out).interval(scored.log_odds[mine])
+    return low, high
 
 
 def measure_calibration(

@@ -10,6 +10,7 @@ chosen without it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
@@ -129,7 +130,7 @@ def choose_policy(
         return Policy(why_no_ai=why, why_no_clear=why)
     ai, why_no_ai = _widest(tried, 1, max(ai_at_least, 0.5), resamples, seed)
     clear, why_no_clear = _widest(tried, 0, 0.5, resamples, seed)
-    return Policy(ai, None if clear is None else 1 - clear, why_no_ai, why_no_clear)
+    return Policy(ai, None if clear is None else round(1 - clear, 2), why_no_ai, why_no_clear)
 
 
 def policy_with_evidence(
@@ -309,8 +310,7 @@ def _widest(
     """
     nearest = {name: low if speaks_for else 1 - high for name, (low, high) in tried.intervals.items()}
     measure = _measure(tried, speaks_for, resamples, seed)
-    cuts = np.unique(np.concatenate([[start], *nearest.values()]))
-    for cut in cuts[cuts >= start]:
+    for cut in np.arange(math.ceil(100 * start - 1e-9), 100) / 100:  # so few pictures support no finer ones
         if all(measure(one >= cut, name).would_do(speaks_for) for name, one in nearest.items()):
             found = [measure(one >= cut, name, bounds=True) for name, one in nearest.items()]
             if all(one.holds(speaks_for) for one in found):
@@ -323,8 +323,11 @@ def _widest(
 def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callable[..., Shares]:
     """A function from pictures that get a verdict (bool [n]) to what that verdict is worth.
 
-    A share that was zero is drawn from Beta(1, groups), whose quantiles are its one-sided exact bounds
-    (Clopper and Pearson 1934).
+    A resample holds no picture of a kind that was not tried. So in each a share of them is added of which the
+    verdict is wrong, drawn from Beta(1, groups): its quantiles are the exact upper bounds of a share that was
+    zero in as many groups (Clopper and Pearson 1934). In simulations with five sources of each class the
+    lower end, meant to lie below the truth in 97 to 98 cases of a hundred, did so in 92; with resampled
+    groups alone in 50 to 80.
     """
     groups = sort_groups(tried.group, tried.label)
     names, number = np.unique(tried.source, return_inverse=True)
@@ -333,6 +336,7 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
     drawn = np.array(list(draw_weights(groups, resamples, seed)))
     totals = drawn @ member
     of_others = len(np.unique(tried.group[tried.label != speaks_for]))
+    unmet = np.random.default_rng(seed).beta(1, of_others, resamples)
 
     def measure(said: NDArray[np.bool_], delivery: str, bounds: bool = False) -> Shares:
         hit = member[said].sum(axis=0) / member.sum(axis=0)
@@ -343,12 +347,8 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
             each_right, each_wrong = (
                 _mean_shares(hits[:, one], totals[:, one], seed) for one in (true, ~true)
             )
-            if (
-                not wrong > 0
-            ):  # then no resample is: drawn from what so many groups without one leave possible
-                each_wrong = np.random.default_rng(seed).beta(1, of_others, resamples)
-            draws = [_precision(*pair) for pair in zip(each_right, each_wrong, strict=True)]
-            low, high = percentile_interval(draws, groups.smallest)
+            each_wrong = (1 - unmet) * each_wrong + unmet
+            low, high = percentile_interval(each_right / (each_right + each_wrong), groups.smallest)
             precision = Estimate.of(precision.value, low, max(high, precision.value))
         return Shares(float(right), float(wrong), precision, delivery)
 
