@@ -31,6 +31,13 @@ def test_a_relative_data_dir_starts_at_the_project(tmp_path, monkeypatch):
     assert Settings.from_env({"DATA_DIR": "pictures"}, root=tmp_path).data_dir == tmp_path / "pictures"
 
 
+def test_data_dir_may_be_an_address_of_hugging_face(tmp_path):
+    settings = Settings.from_env({"DATA_DIR": "hf://datasets/owner/name@refs/x"}, root=tmp_path)
+    assert settings.data_address == "hf://datasets/owner/name@refs/x"
+    assert settings.data_dir == tmp_path / "data/raw/hub/owner__name@refs__x"
+    assert Settings.from_env({"DATA_DIR": "x"}, root=tmp_path).data_address == ""
+
+
 def test_more_seeds_only_where_training_is_quick(tmp_path):
     assert Settings.from_env({}, root=tmp_path).seeds == 3
     assert Settings.from_env({"DATA_SOURCE": "kaggle"}, root=tmp_path).seeds == 1

@@ -7,6 +7,7 @@ run and a test read their parameters from the same place: `Settings.from_env()`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ class Settings:
         split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
         precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
         encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
-        data_dir: The user's own images, for `folder`.
+        data_dir: The user's own images, for `folder`; of a dataset of Hugging Face where its files go.
+        data_address: The address of such a dataset, `hf://datasets/…`; empty for a folder.
         root: The project's folder; raw data lies below it in every profile.
         source_reason: Why this source was chosen, in one sentence.
     """
@@ -69,6 +71,7 @@ class Settings:
     precision: str = "auto"
     encoder: str = "auto"
     data_dir: Path | None = None
+    data_address: str = ""
     root: Path = PROJECT_ROOT
     source_reason: str = ""
 
@@ -105,7 +108,7 @@ class Settings:
             return number
 
         profile = choice("PROFILE", "full", PROFILES)
-        data_dir = (root / Path(env["DATA_DIR"]).expanduser()).resolve() if env.get("DATA_DIR") else None
+        data_dir, data_address = _place_data(env.get("DATA_DIR", ""), root)
         source, reason = _choose_source(env.get("DATA_SOURCE", ""), data_dir, root)
         return cls(
             source=source,
@@ -117,6 +120,7 @@ class Settings:
             precision=choice("PRECISION", "auto", PRECISIONS),
             encoder=env.get("ENCODER") or "auto",
             data_dir=data_dir,
+            data_address=data_address,
             root=root,
             source_reason=reason,
         )
@@ -192,6 +196,16 @@ def require_own_checkout(here: Path | None = None) -> Path:
             f"{checkout} and start again."
         )
     return PROJECT_ROOT
+
+
+def _place_data(asked: str, root: Path) -> tuple[Path | None, str]:
+    """The folder that DATA_DIR means, and the address that it is filled from, if it is one."""
+    if not asked:
+        return None, ""
+    if not asked.startswith("hf://"):
+        return (root / Path(asked).expanduser()).resolve(), ""
+    name = re.sub(r"[^\w.@-]", "__", asked.removeprefix("hf://datasets/"))
+    return root / "data" / "raw" / "hub" / name, asked
 
 
 def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:

@@ -19,6 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from src.utils.data.pictures.listing import walk_files
+from src.utils.data.published.hub import fetch_hub
 from src.utils.data.published.parquet import unpack_parquet
 from src.utils.data.sources.labelled_folder import read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
@@ -26,7 +27,8 @@ from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
 from src.utils.settings import Settings, UserError
 
 MEMORY_NAME = "source.json"
-"""What `data/raw/folder` was made from: `data_dir`, and `fingerprint` (None while it is being filled)."""
+"""What `data/raw/folder` was made from: `data_dir`, `fingerprint` (None while it is being filled), and of a
+dataset of Hugging Face where it is `from` and its `licence`."""
 
 _LONGEST_NAME = 150  # bytes; systems end at 255
 
@@ -52,7 +54,13 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         _require_filled(raw_dir, memory)
         return
     data_dir = settings.data_dir.resolve()
+    provenance = {"data_dir": str(data_dir)}
+    if settings.data_address:
+        data_dir.mkdir(parents=True, exist_ok=True)
     _require_usable(data_dir, raw_dir, memory)
+    if settings.data_address:
+        note = fetch_hub(settings.data_address, data_dir, progress)
+        provenance |= {"from": f"{note.address}, revision {note.revision}", "licence": note.licence}
     with _explain_os_errors(data_dir):
         folder = unpack_parquet(data_dir, _unpacked_dir(settings.root, data_dir), progress)
         rows, notes = read_labelled_folder(folder)
@@ -63,16 +71,16 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
             notes.insert(0, f"{data_dir} has changed: {raw_dir} follows it.")
         if progress:
             print("".join(f"{note}\n" for note in notes), end="", flush=True)
-        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": None})
+        write_json(raw_dir / MEMORY_NAME, provenance | {"fingerprint": None})
         (raw_dir / TABLE_NAME).unlink(missing_ok=True)
         names = flat_names([row["path"] for row in rows])
         _place_all(folder, raw_dir, dict(zip(names, (row["path"] for row in rows), strict=True)), progress)
         write_train_table(raw_dir, pd.DataFrame(rows).drop(columns="path").assign(file_name=names))
-        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": fingerprint})
+        write_json(raw_dir / MEMORY_NAME, provenance | {"fingerprint": fingerprint})
 
 
 def read_memory(raw_dir: Path) -> dict[str, Any]:
-    """What `source.json` remembers, `data_dir` and `fingerprint`; nothing when there is none."""
+    """What `source.json` remembers; nothing when there is none."""
     path = raw_dir / MEMORY_NAME
     return read_json(path) if path.is_file() else {}
 

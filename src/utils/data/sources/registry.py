@@ -79,12 +79,12 @@ def describe_source(settings: Settings) -> dict[str, str | int]:
     """
     table = with_groups(settings, read_train_table(settings.raw_dir))
     missing, extra = missing_and_extra(settings.raw_dir, table)
-    dataset = settings.dataset
+    dataset, memory = settings.dataset, read_memory(settings.raw_dir)
     facts: dict[str, str | int] = {
         "source": dataset.name,
         "name": dataset.full_name,
-        "from": read_memory(settings.raw_dir).get("data_dir", dataset.origin),
-        "licence": dataset.licence,
+        "from": memory.get("from") or memory.get("data_dir", dataset.origin),
+        "licence": memory.get("licence", dataset.licence),
         "pictures": len(table),
     }
     if dataset.expected_rows:
