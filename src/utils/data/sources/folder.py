@@ -55,7 +55,7 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
     _require_usable(data_dir, raw_dir, memory)
     with _explain_os_errors(data_dir):
         folder = unpack_parquet(data_dir, _unpacked_dir(settings.root, data_dir), progress)
-        rows, notes = read_labelled_folder(folder)
+        rows, notes = read_labelled_folder(folder, settings.classes, settings.missing == "skip")
         fingerprint = _fingerprint(folder, rows)
         if (raw_dir / TABLE_NAME).is_file() and memory.get("fingerprint") == fingerprint:
             return
