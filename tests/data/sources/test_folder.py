@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -108,6 +109,9 @@ class TestFilling:
         fetch_folder(run)
         said = capsys.readouterr().out
         assert "Left out: HEIC (2), .md (1). To read HEIC, save it as PNG first" in said
+        assert (
+            "Understood: classes from folders (AI is AI-generated: 2, human is human-made: 2): 2 hum" in said
+        )
 
     def test_the_quiet_call_prints_nothing(self, run, mine, capsys):
         fill(mine, "readme.md")
@@ -284,6 +288,35 @@ class TestNames:
         assert labels(run)["train_data/AI____.jpg"] == 1
 
 
+class TestArchive:
+    @pytest.fixture
+    def zipped(self, run, mine, tmp_path):
+        shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path, "mine")
+        return Settings(source="folder", data_dir=tmp_path / "mine.zip", root=run.root)
+
+    def test_an_archive_is_as_good_as_its_folder(self, run, zipped, mine):
+        fetch_folder(zipped, progress=False)
+        assert set(labels(zipped)) == {
+            "train_data/AI__a.jpg",
+            "train_data/AI__c.webp",
+            "train_data/human__a.jpg",
+            "train_data/human__holiday__b.PNG",
+        }
+        linked = run.raw_dir / "train_data/AI__a.jpg"
+        assert linked.read_bytes() == (mine / "AI/a.jpg").read_bytes()
+        before = listing(run.raw_dir)
+        fetch_folder(zipped, progress=False)
+        assert listing(run.raw_dir) == before
+        fetch_folder(without_data_dir(run), progress=False)
+
+    def test_a_name_that_leaves_the_folder_stops_everything(self, run, zipped, tmp_path):
+        with zipfile.ZipFile(zipped.data_dir, "a") as archive:
+            archive.writestr("../outside.jpg", b"")
+        assert "'../outside.jpg' leaves its folder" in refusal(zipped)
+        assert not (tmp_path / "project/data/raw/outside.jpg").exists()
+        assert not (run.raw_dir / "train.csv").exists()
+
+
 class TestMemory:
     def test_an_unchanged_folder_is_left_alone(self, run):
         fetch_folder(run, progress=False)
@@ -352,7 +385,7 @@ class TestMemory:
         assert listing(run.raw_dir) == before
 
     def test_without_data_dir_and_without_pictures(self, run):
-        assert refusal(without_data_dir(run)).startswith("DATA_SOURCE=folder needs DATA_DIR=<your folder>")
+        assert refusal(without_data_dir(run)).startswith("DATA_SOURCE=folder needs DATA_DIR=<your folder")
 
     def test_a_folder_filled_by_hand_is_used_but_not_overwritten(self, run):
         fill(run.raw_dir, "train_data/x.jpg")
@@ -376,7 +409,7 @@ class TestDataDir:
     def test_a_file(self, run, mine):
         shutil.rmtree(mine)
         mine.write_bytes(b"zip")
-        assert refusal(run) == f"DATA_DIR={mine} is not a folder: check the path."
+        assert refusal(run) == f"DATA_DIR={mine} is neither a folder nor a .zip: check the path."
 
     @pytest.mark.parametrize("inside", [".", "data/raw", "data/raw/folder", "data/raw/folder/train_data"])
     def test_overlapping_its_own_result(self, run, inside):

@@ -32,11 +32,12 @@ TOLERATED_MISSING = 0.01
 """Share of the named files that may be missing before the data counts as incomplete."""
 
 
-def read_train_table(raw_dir: Path) -> pd.DataFrame:
+def read_train_table(raw_dir: Path, pictures: Path | None = None) -> pd.DataFrame:
     """Read and validate the `train.csv` of a filled source.
 
     Args:
         raw_dir: Folder of a source, such as `data/raw/kaggle`.
+        pictures: Where the pictures lie; `raw_dir` by default.
 
     Returns:
         One row a picture in the file's order, columns `TABLE_COLUMNS`: `label` is int64 (0 or 1), the others
@@ -58,7 +59,7 @@ def read_train_table(raw_dir: Path) -> pd.DataFrame:
         if is_new(table, number, row["file_name"], row["label"], seen):
             rows.append([row.get(name, "") for name in TABLE_COLUMNS])
     read = pd.DataFrame(rows, columns=list(TABLE_COLUMNS), dtype="str").astype({"label": "int64"})
-    return read.assign(file_name=_where_they_lie(raw_dir, list(read["file_name"])))
+    return read.assign(file_name=_where_they_lie(pictures or raw_dir, list(read["file_name"])))
 
 
 def write_train_table(raw_dir: Path, table: pd.DataFrame) -> None:
@@ -82,8 +83,8 @@ def missing_and_extra(raw_dir: Path, table: pd.DataFrame) -> tuple[list[str], li
 
     Returns:
         Names that the table has and the folder lacks, in the table's order; and files that the table does
-        not name, sorted. Tables and notes at the top and Kaggle's test pictures (`test_data*/`), which have
-        no label, are not extra.
+        not name, sorted. Tables, notes and archives at the top and Kaggle's test pictures (`test_data*/`),
+        which have no label, are not extra.
     """
     present = set(walk_files(raw_dir))
     missing = [name for name in table["file_name"] if name not in present and not (raw_dir / name).is_file()]
@@ -147,4 +148,4 @@ def _where_they_lie(raw_dir: Path, names: list[str]) -> list[str]:
 
 def _is_companion(name: str) -> bool:
     folder = PurePosixPath(name).parts[0]
-    return folder.startswith("test_data") or (folder == name and name.endswith((".csv", ".json")))
+    return folder.startswith("test_data") or (folder == name and name.endswith((".csv", ".json", ".zip")))
