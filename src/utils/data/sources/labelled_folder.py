@@ -269,7 +269,7 @@ def _read_one(
             words[said[number], str(label)] += 1
             split = part or split_of_path(_place(fit[0]))
             rows.append(_row(fit[0], label, source, split) | _told(table, number))
-    form = f" ({table.form})" if table.form else ""
+    form = f", {table.form}" if table.form else ""
     columns = f"pictures from '{file_column}' and classes from '{label_column}'{form}"
     return _OneTable(rows, columns, words, missing, twice, sum(skips))
 

@@ -40,7 +40,7 @@ class Table(NamedTuple):
         path: Its file.
         header: Its columns as they are written.
         rows: One dictionary a row, by `column_name`; every value a string.
-        form: How it is written, in words that fit into brackets: `semicolons, UTF-16`; empty for the usual.
+        form: How it is written: `semicolons, UTF-16`; empty for commas and UTF-8.
     """
 
     path: Path
