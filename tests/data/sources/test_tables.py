@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from src.utils.data.sources.labelled_folder import read_labelled_folder
@@ -96,6 +98,11 @@ class TestColumns:
         assert labels(pictures, text, classes=classes) == {"a/1.jpg": 0, "a/2.png": 1}
         assert "Rows left out because CLASSES says skip: 1." in notes(pictures, text, classes=classes)
 
+    def test_numbers_that_mean_the_opposite_or_more(self, pictures):
+        text = "file,label\na/1.jpg,1\na/2.png,0\nb/3.png,2.5\n"
+        said = labels(pictures, text, classes="0=ai,1=human,2.5=ai")
+        assert said == {"a/1.jpg": 0, "a/2.png": 1, "b/3.png": 1}
+
     def test_what_was_understood_is_one_line(self, pictures):
         said = notes(pictures, "File;Target;generator;split\na/1.jpg;real;;val\na/2.png;fake;flux;test\n")
         assert said[0] == (
@@ -174,6 +181,23 @@ class TestRows:
     def test_a_split_of_another_kind_is_named(self, pictures):
         with pytest.raises(UserError, match=r"row 0 \(line 2\): column 'split' says 'fold 3'"):
             labels(pictures, "file,label,split\na/1.jpg,0,fold 3\na/2.png,1,\n")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["metadata.jsonl", "a/metadata.csv", "b/metadata.jsonl"]),
+    st.binary(max_size=80)
+    | st.text(max_size=40).map(lambda text: b"\xff\xfe" + f"id\tlabel\n{text}".encode("utf-16-le"))
+    | st.dictionaries(st.sampled_from(["id", "label", "split"]), st.text() | st.integers() | st.none()).map(
+        lambda row: json.dumps(row).encode()
+    ),
+)
+def test_any_table_is_read_or_explained(pictures, name, content):
+    for old in pictures.rglob("metadata.*"):
+        old.unlink()
+    (pictures / name).write_bytes(content)
+    with pytest.raises(UserError):  # no table gives both classes
+        read_labelled_folder(pictures)
 
 
 def test_tables_called_like_parts_of_a_split_are_read_together(pictures):

@@ -25,6 +25,7 @@ from src.utils.data.sources.archive import unpack_once
 from src.utils.data.sources.labelled_folder import read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
+from src.utils.names import one_line
 from src.utils.settings import Settings, UserError
 
 MEMORY_NAME = "source.json"
@@ -64,7 +65,7 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         if memory.get("fingerprint"):
             notes.insert(0, f"{data_dir} has changed: {raw_dir} follows it.")
         if progress:
-            print("".join(f"{note}\n" for note in notes), end="", flush=True)
+            print("".join(f"{one_line(note)}\n" for note in notes), end="", flush=True)
         write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": None})
         (raw_dir / TABLE_NAME).unlink(missing_ok=True)
         names = flat_names([row["path"] for row in rows])

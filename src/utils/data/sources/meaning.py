@@ -8,6 +8,7 @@ Images`, `real-photos`). Any other name is refused, and `CLASSES` says what it m
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 import shlex
@@ -47,6 +48,7 @@ Meanings = Mapping[str, str]
 """What `CLASSES` says: a plain name → `human`, `ai`, `none` (says nothing) or `skip` (leave it out)."""
 
 
+@functools.lru_cache(1 << 16)
 def plain_name(name: str) -> str:
     """A name as it is compared: in lower case, composed, with single hyphens for spaces and underscores."""
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
@@ -118,6 +120,7 @@ def split_of(word: str) -> str:
     return SPLIT_WORDS.get(plain_name(word), "")
 
 
+@functools.lru_cache(1 << 16)
 def split_of_path(folder: str) -> str:
     """The part of a split that a path means, by its outermost folder that means one; or empty."""
     return next(filter(None, map(split_of, PurePosixPath(folder).parts)), "")

@@ -11,10 +11,11 @@ import csv
 import functools
 import io
 import json
+import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from src.utils.data.pictures.listing import is_image_name
@@ -102,6 +103,8 @@ def place(path: Path, number: int, lines: bool = False) -> str:
 
 def clean_value(value: str) -> str:
     """A value on one line, without outer spaces: line breaks and other control characters become spaces."""
+    if value.isprintable():  # the usual, at once
+        return value.strip()
     line = " ".join(value.splitlines())
     return "".join(" " if unicodedata.category(one) == "Cc" else one for one in line).strip()
 
@@ -112,7 +115,7 @@ def is_new(table: Table, number: int, name: str, label: str, seen: dict[str, tup
     Raises:
         UserError: An earlier row gives the same file another label.
     """
-    first, before = seen.setdefault(str(PurePosixPath(name)), (number, label))
+    first, before = seen.setdefault(posixpath.normpath(name), (number, label))
     if before != label:
         raise UserError(
             f"{table.place(number)}: {name} is already named in row {first} with label {before}, here with "
@@ -190,40 +193,45 @@ class FileFinder:
         """The files by their name, pictures also by their name without extension."""
         ends: dict[str, list[str]] = defaultdict(list)
         for name in sorted(self.files):
-            path = PurePosixPath(name)
-            ends[path.name].append(name)
+            last = name.rpartition("/")[2]
+            ends[last].append(name)
             if is_image_name(name):
-                ends[path.stem].append(name)
+                ends[posixpath.splitext(last)[0]].append(name)
         return ends
 
     def all(self, names: Sequence[str]) -> list[list[str]]:
         """The files that fit each of a table's names."""
-        paths = [PurePosixPath(clean_value(name).replace("\\", "/")) for name in names]
-        roots = [path.parent.parts for path in paths if path.name]
+        if all(self.prefix + name in self.files for name in names):
+            return [[self.prefix + name] for name in names]
+        paths = [_parts(name) for name in names]
+        roots = [parts[:-1] for parts in paths if parts]
         shared = 0
         while roots and len({root[: shared + 1] for root in roots}) == 1 and len(roots[0]) > shared:
             shared += 1
-        return [self._fitting(name, path, shared) for name, path in zip(names, paths, strict=True)]
+        return [self._fitting(name, parts, shared) for name, parts in zip(names, paths, strict=True)]
 
-    def _fitting(self, name: str, path: PurePosixPath, shared: int) -> list[str]:
-        for exact in (name, clean_value(name), path.as_posix()):
+    def _fitting(self, name: str, parts: tuple[str, ...], shared: int) -> list[str]:
+        for exact in (name, clean_value(name), "/".join(parts)):
             if self.prefix + exact in self.files:
                 return [self.prefix + exact]
-        if not path.name:
-            return []
-        for start in range(min(shared, len(path.parts) - 1) + 1):
-            tail = "/".join(path.parts[start:])
-            ending = [file for file in self._by_end.get(path.name, ()) if _ends_with(file, tail)]
+        for start in range(min(shared + 1, len(parts))):
+            tail = "/".join(parts[start:])
+            ending = [file for file in self._by_end.get(parts[-1], ()) if _ends_with(file, tail)]
             fitting = [file for file in ending if file.endswith(tail)] or ending
             if fitting:
                 return fitting
         return []
 
 
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a name as any system writes it."""
+    parts = clean_value(name).replace("\\", "/").split("/")
+    return tuple(part for part in parts if part not in ("", "."))
+
+
 def _ends_with(file: str, tail: str) -> bool:
     """Whether a path ends with another, extension or not, at the border of a folder."""
-    stem = str(PurePosixPath(file).with_suffix(""))
-    return any(f"/{one}".endswith(f"/{tail}") for one in (file, stem))
+    return any(f"/{one}".endswith(f"/{tail}") for one in (file, posixpath.splitext(file)[0]))
 
 
 def _choose(table: Table, known: dict[str, list[Any]], usual: str) -> str:
