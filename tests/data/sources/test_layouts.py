@@ -157,7 +157,7 @@ def one_table(draw) -> Made:
             [
                 lambda path: path,
                 lambda path: path.replace("/", "\\"),
-                lambda path: f"/home/somebody/data/{path}",
+                lambda path: f"/content/drive/data/{path}",
                 lambda path: f"D:\\data\\{path}".replace("/", "\\"),
                 lambda path: PurePosixPath(path).name,
                 lambda path: str(PurePosixPath(path).with_suffix("")),
