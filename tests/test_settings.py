@@ -53,7 +53,19 @@ def test_precision_and_encoder_are_chosen_later_unless_asked_for(tmp_path):
 
 
 def test_empty_values_count_as_unset(tmp_path):
-    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SEEDS", "SPLIT", "PRECISION", "ENCODER")
+    names = (
+        "DATA_SOURCE",
+        "DATA_DIR",
+        "CLASSES",
+        "MISSING",
+        "PROFILE",
+        "SEED",
+        "EPOCHS",
+        "SEEDS",
+        "SPLIT",
+        "PRECISION",
+        "ENCODER",
+    )
     assert Settings.from_env(dict.fromkeys(names, ""), root=tmp_path) == Settings.from_env({}, root=tmp_path)
 
 
@@ -63,6 +75,7 @@ def test_empty_values_count_as_unset(tmp_path):
         ("DATA_SOURCE", "imagenet"),
         ("PROFILE", "fast"),
         ("SPLIT", "pair"),
+        ("MISSING", "yes"),
         ("PRECISION", "float16"),
         ("SEED", "-1"),
         ("SEED", "x"),

@@ -21,7 +21,8 @@ CLASS_NAMES = ("Human-made", "AI-generated")
 """Class 0 and class 1; a score is always the probability of class 1."""
 
 PROFILES = ("full", "smoke")
-SPLIT_METHODS = ("group", "random")
+SPLIT_METHODS = ("group", "random", "own")
+MISSING_CHOICES = ("stop", "skip")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 SPLITS = ("train", "validation", "test", "unseen")
 
@@ -53,11 +54,15 @@ class Settings:
         seed: Seed of every random choice.
         epochs: Training epochs of the deck's network.
         seeds: How many seeds the deck's network is trained with, counted up from `seed`.
-        split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
+        split_method: `group` (nothing related crosses a split), `random` (the deck's way) or `own` (the
+            dataset's own test and validation pictures are kept).
         precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
         encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
-        data_dir: The user's own images, for `folder`; of a dataset of Hugging Face where its files go.
+        data_dir: The user's own images, for `folder`: a folder or a `.zip`; of a dataset of Hugging Face
+            where its files go.
         data_address: The address of such a dataset, `hf://datasets/…`; empty for a folder.
+        classes: What folder names and labels of `data_dir` mean, such as `laion=human,sdxl=ai`.
+        missing: What becomes of rows of a table whose picture is absent: `stop` or `skip`.
         root: The project's folder; raw data lies below it in every profile.
         source_reason: Why this source was chosen, in one sentence.
     """
@@ -72,12 +77,16 @@ class Settings:
     encoder: str = "auto"
     data_dir: Path | None = None
     data_address: str = ""
+    classes: str = ""
+    missing: str = "stop"
     root: Path = PROJECT_ROOT
     source_reason: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
-        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
+        """Read the run's variables.
+
+        DATA_SOURCE, DATA_DIR, CLASSES, MISSING, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset. A relative
@@ -121,6 +130,8 @@ class Settings:
             encoder=env.get("ENCODER") or "auto",
             data_dir=data_dir,
             data_address=data_address,
+            classes=env.get("CLASSES") or "",
+            missing=choice("MISSING", "stop", MISSING_CHOICES),
             root=root,
             source_reason=reason,
         )

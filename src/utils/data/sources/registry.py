@@ -36,7 +36,7 @@ def ensure_raw(settings: Settings, progress: bool = True) -> pd.DataFrame:
     """
     pkgutil.resolve_name(settings.dataset.fetch)(settings, progress)
     table = read_train_table(settings.raw_dir)
-    missing, _ = require_files(settings.raw_dir, table)
+    missing, _ = require_files(settings.raw_dir, table, settings.missing == "skip")
     if missing and progress:
         print(f"Pictures missing and left out: {len(missing):,} of {len(table):,}, first {missing[0]}.")
     return with_groups(settings, table)
