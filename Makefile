@@ -1,11 +1,12 @@
 # Two commands do everything on a fresh machine:  make reproduce   and   make test
-# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random  ENCODER=auto|…
+# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  CLASSES=name=human,name=ai  MISSING=stop|skip  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random|own  ENCODER=auto|…
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # Names are data: a `$` or `#` in them means nothing to make or to the shell.
 override DATA_DIR := $(value DATA_DIR)
+override CLASSES := $(value CLASSES)
 override IMAGE := $(value IMAGE)
-export DATA_SOURCE DATA_DIR IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
+export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 

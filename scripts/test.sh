@@ -3,7 +3,7 @@
 # usage: sh scripts/test.sh PYTHON
 set -eu
 python=$1
-unset DATA_DIR SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
+unset DATA_DIR CLASSES MISSING SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 export DATA_SOURCE=sample
 
 "$python" -m ruff check .

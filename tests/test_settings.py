@@ -31,6 +31,13 @@ def test_a_relative_data_dir_starts_at_the_project(tmp_path, monkeypatch):
     assert Settings.from_env({"DATA_DIR": "pictures"}, root=tmp_path).data_dir == tmp_path / "pictures"
 
 
+def test_data_dir_may_be_an_address_of_hugging_face(tmp_path):
+    settings = Settings.from_env({"DATA_DIR": "hf://datasets/owner/name@refs/x"}, root=tmp_path)
+    assert settings.data_address == "hf://datasets/owner/name@refs/x"
+    assert settings.data_dir == tmp_path / "data/raw/hub/owner__name@refs__x"
+    assert Settings.from_env({"DATA_DIR": "x"}, root=tmp_path).data_address == ""
+
+
 def test_more_seeds_only_where_training_is_quick(tmp_path):
     assert Settings.from_env({}, root=tmp_path).seeds == 3
     assert Settings.from_env({"DATA_SOURCE": "kaggle"}, root=tmp_path).seeds == 1
@@ -46,7 +53,19 @@ def test_precision_and_encoder_are_chosen_later_unless_asked_for(tmp_path):
 
 
 def test_empty_values_count_as_unset(tmp_path):
-    names = ("DATA_SOURCE", "DATA_DIR", "PROFILE", "SEED", "EPOCHS", "SEEDS", "SPLIT", "PRECISION", "ENCODER")
+    names = (
+        "DATA_SOURCE",
+        "DATA_DIR",
+        "CLASSES",
+        "MISSING",
+        "PROFILE",
+        "SEED",
+        "EPOCHS",
+        "SEEDS",
+        "SPLIT",
+        "PRECISION",
+        "ENCODER",
+    )
     assert Settings.from_env(dict.fromkeys(names, ""), root=tmp_path) == Settings.from_env({}, root=tmp_path)
 
 
@@ -56,6 +75,7 @@ def test_empty_values_count_as_unset(tmp_path):
         ("DATA_SOURCE", "imagenet"),
         ("PROFILE", "fast"),
         ("SPLIT", "pair"),
+        ("MISSING", "yes"),
         ("PRECISION", "float16"),
         ("SEED", "-1"),
         ("SEED", "x"),

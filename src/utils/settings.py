@@ -7,6 +7,7 @@ run and a test read their parameters from the same place: `Settings.from_env()`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ CLASS_NAMES = ("Human-made", "AI-generated")
 """Class 0 and class 1; a score is always the probability of class 1."""
 
 PROFILES = ("full", "smoke")
-SPLIT_METHODS = ("group", "random")
+SPLIT_METHODS = ("group", "random", "own")
+MISSING_CHOICES = ("stop", "skip")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 SPLITS = ("train", "validation", "test", "unseen")
 
@@ -52,10 +54,15 @@ class Settings:
         seed: Seed of every random choice.
         epochs: Training epochs of the deck's network.
         seeds: How many seeds the deck's network is trained with, counted up from `seed`.
-        split_method: `group` (nothing related crosses a split) or `random` (the deck's way).
+        split_method: `group` (nothing related crosses a split), `random` (the deck's way) or `own` (the
+            dataset's own test and validation pictures are kept).
         precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
         encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
-        data_dir: The user's own images, for `folder`.
+        data_dir: The user's own images, for `folder`: a folder or a `.zip`; of a dataset of Hugging Face
+            where its files go.
+        data_address: The address of such a dataset, `hf://datasets/…`; empty for a folder.
+        classes: What folder names and labels of `data_dir` mean, such as `laion=human,sdxl=ai`.
+        missing: What becomes of rows of a table whose picture is absent: `stop` or `skip`.
         root: The project's folder; raw data lies below it in every profile.
         source_reason: Why this source was chosen, in one sentence.
     """
@@ -69,12 +76,17 @@ class Settings:
     precision: str = "auto"
     encoder: str = "auto"
     data_dir: Path | None = None
+    data_address: str = ""
+    classes: str = ""
+    missing: str = "stop"
     root: Path = PROJECT_ROOT
     source_reason: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
-        """Read DATA_SOURCE, DATA_DIR, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
+        """Read the run's variables.
+
+        DATA_SOURCE, DATA_DIR, CLASSES, MISSING, PROFILE, SEED, EPOCHS, SEEDS, SPLIT, PRECISION and ENCODER.
 
         Args:
             env: Variables by name; the process's own by default. An empty value counts as unset. A relative
@@ -105,7 +117,7 @@ class Settings:
             return number
 
         profile = choice("PROFILE", "full", PROFILES)
-        data_dir = (root / Path(env["DATA_DIR"]).expanduser()).resolve() if env.get("DATA_DIR") else None
+        data_dir, data_address = _place_data(env.get("DATA_DIR", ""), root)
         source, reason = _choose_source(env.get("DATA_SOURCE", ""), data_dir, root)
         return cls(
             source=source,
@@ -117,6 +129,9 @@ class Settings:
             precision=choice("PRECISION", "auto", PRECISIONS),
             encoder=env.get("ENCODER") or "auto",
             data_dir=data_dir,
+            data_address=data_address,
+            classes=env.get("CLASSES") or "",
+            missing=choice("MISSING", "stop", MISSING_CHOICES),
             root=root,
             source_reason=reason,
         )
@@ -197,6 +212,16 @@ def require_own_checkout(here: Path | None = None) -> Path:
             f"{checkout} and start again."
         )
     return PROJECT_ROOT
+
+
+def _place_data(asked: str, root: Path) -> tuple[Path | None, str]:
+    """The folder that DATA_DIR means, and the address that it is filled from, if it is one."""
+    if not asked:
+        return None, ""
+    if not asked.startswith("hf://"):
+        return (root / Path(asked).expanduser()).resolve(), ""
+    name = re.sub(r"[^\w.@-]", "__", asked.removeprefix("hf://datasets/"))
+    return root / "data" / "raw" / "hub" / name, asked
 
 
 def _choose_source(asked: str, data_dir: Path | None, root: Path) -> tuple[str, str]:

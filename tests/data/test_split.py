@@ -191,6 +191,55 @@ def test_many_pictures_of_two_scenes_are_still_two_groups():
     assert assign_splits(manifest, "random")["split"].value_counts()["test"] == 20
 
 
+class TestOwnSplit:
+    @staticmethod
+    def own(**parts: int):
+        """So many pictures of each class in each part, all unrelated."""
+        told = [part for part, count in parts.items() for _ in range(2 * count)]
+        return manifest_of([(k % 2, "") for k in range(len(told))], split=told)
+
+    def test_three_parts_stay_as_they_are(self):
+        manifest = self.own(train=5, validation=2, test=3, unseen=1)
+        manifest.loc[0, ["readable", "split"]] = [False, ""]
+        assert list(assign_splits(manifest, "own")["split"]) == list(manifest["split"])
+
+    def test_one_part_beside_training_is_the_test_whatever_it_is_called(self):
+        for name in ("test", "validation"):
+            manifest = self.own(train=20, **{name: 5})
+            placed = assign_splits(manifest, "own", seed=3)
+            assert ((placed["split"] == "test") == (manifest["split"] == name)).all()
+            drawn = placed[placed["split"] == "validation"]
+            assert list(drawn["label"].value_counts()) == [4, 4]
+            assert set(manifest.loc[drawn.index, "split"]) == {"train"}
+
+    def test_validation_is_drawn_by_groups(self):
+        manifest = self.own(train=40, test=2).assign(
+            group=lambda all: [f"g{k // 4}" for k in range(len(all))]
+        )
+        placed = assign_splits(manifest, "own")
+        by_group = placed[placed["split"] != "test"].groupby("group")["split"].nunique()
+        assert (by_group == 1).all() and (placed["split"] == "validation").sum() == 16
+
+    def test_pictures_in_no_part_are_for_training(self):
+        manifest = self.own(train=3, validation=3, test=3, rest=1)
+        manifest["split"] = manifest["split"].replace("rest", "")
+        assert (assign_splits(manifest, "own")["split"] == "train").sum() == 8
+
+    def test_the_other_methods_do_not_look_at_it(self):
+        manifest = self.own(train=10, validation=10, test=10)
+        for method in ("group", "random"):
+            assert assign_splits(manifest, method).equals(assign_splits(manifest.assign(split=""), method))
+
+    @pytest.mark.parametrize("parts", [{"train": 5}, {"test": 5}, {"train": 1, "test": 3}])
+    def test_what_a_part_lacks_is_said(self, parts):
+        with pytest.raises(UserError, match=r"SPLIT=own: the dataset's \w+ part has no .* use SPLIT=group"):
+            assign_splits(self.own(**parts), "own")
+
+    def test_smoke_keeps_groups_of_every_part(self):
+        thin = thin_for_smoke(self.own(train=30, validation=30, test=30))
+        assert dict(thin["split"].value_counts()) == {"train": 16, "validation": 16, "test": 16}
+
+
 def test_an_unknown_method_is_refused():
     with pytest.raises(UserError, match="SPLIT=pairs"):
         assign_splits(pairs_of(5), "pairs")

@@ -104,14 +104,14 @@ def scan_images(
     Args:
         raw_dir: The folder that `file_name` is relative to.
         table: One row a picture, with `file_name`, `label` and where known `group`, `generator`, `origin`,
-            `subject` and `split` (`unseen` or empty).
+            `subject` and `split` (`unseen`, a part of the dataset's own split, or empty).
         cache_path: SQLite file that remembers what was seen; made if needed. None remembers nothing.
         workers: Threads; all cores by default. Pillow decodes outside Python's lock.
         progress: Whether to show a progress bar.
 
     Returns:
-        `MANIFEST_COLUMNS` and `EXTRA_COLUMNS`, a row for each row of `table`, in its order. `split` is empty
-        but for readable pictures of the unseen set.
+        `MANIFEST_COLUMNS` and `EXTRA_COLUMNS`, a row for each row of `table`, in its order. `split` is that
+        of `table`, empty for pictures that cannot be read.
 
     Raises:
         UserError: The cache cannot be written.

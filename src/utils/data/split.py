@@ -28,7 +28,7 @@ def assign_splits(manifest: pd.DataFrame, method: str = "group", seed: int = 42)
         manifest: With `file_name`, `label`, `group` (near-duplicates merged), `split` and `readable`.
         method: `group` keeps every group on one side. `random` is the deck's way: a fifth of each class's
             pictures is the test, whatever they are related to (and a fifth of the rest is for validation,
-            which the deck did not have).
+            which the deck did not have). `own` keeps the parts that the dataset came with, see `keep_own`.
         seed: Seed of the draw.
 
     Returns:
@@ -36,10 +36,13 @@ def assign_splits(manifest: pd.DataFrame, method: str = "group", seed: int = 42)
         with one. Unreadable pictures have no split.
 
     Raises:
-        UserError: A class has too few groups (by `random`: pictures) for three splits.
+        UserError: A class has too few groups (by `random`: pictures) for three splits, or the dataset has
+            no split of its own.
     """
     if method not in SPLIT_METHODS:
         raise UserError(f"SPLIT={method} is not known: use one of {', '.join(SPLIT_METHODS)}.")
+    if method == "own":
+        return keep_own(manifest, seed)
     manifest = manifest.copy()
     units = _group_names(manifest) if method == "group" else manifest["file_name"]
     readable = manifest["readable"]
@@ -48,6 +51,42 @@ def assign_splits(manifest: pd.DataFrame, method: str = "group", seed: int = 42)
     placed = _draw(units[drawn], manifest.loc[drawn, "label"], seed)
     manifest["split"] = units.map(placed).where(drawn, "").mask(unseen, "unseen").astype("str")
     return manifest
+
+
+def keep_own(manifest: pd.DataFrame, seed: int = 42) -> pd.DataFrame:
+    """Keep the split that a dataset came with, to compare with numbers that others published on it.
+
+    A dataset with one part beside its training part reports on that part, whatever it is called (GenImage on
+    `val`): it is the test. Where no validation part is left then, a fifth of the training part's groups are
+    drawn for it, as by `group`. Pictures in no part belong to the training part. What crosses stays so;
+    `find_leaks` names it.
+
+    Args:
+        manifest: As for `assign_splits`; `split` is the dataset's own.
+        seed: Seed of the draw.
+
+    Returns:
+        A copy with `split` filled in; unreadable pictures have none.
+
+    Raises:
+        UserError: One of the three parts has no readable picture of one of the classes.
+    """
+    readable = manifest["readable"]
+    own = manifest["split"].mask(manifest["split"] == "", "train").where(readable, "").astype("str")
+    if not (own == "test").any():
+        own = own.mask(own == "validation", "test")
+    if not (own == "validation").any():
+        own = own.mask(
+            _drawn_for_validation(_group_names(manifest), manifest["label"], own, seed), "validation"
+        )
+    for split in SPLITS[:3]:
+        for label, name in enumerate(CLASS_NAMES):
+            if not ((own == split) & (manifest["label"] == label)).any():
+                raise UserError(
+                    f"SPLIT=own: the dataset's {split} part has no {name} picture that can be read: use "
+                    "SPLIT=group, which draws the parts."
+                )
+    return manifest.assign(split=own)
 
 
 def find_leaks(manifest: pd.DataFrame, max_distance: int = MAX_DISTANCE) -> pd.DataFrame:
@@ -127,20 +166,20 @@ def group_weights(manifest: pd.DataFrame) -> np.ndarray:
 
 
 def thin_for_smoke(manifest: pd.DataFrame, seed: int = 42, groups_per_class: int = 8) -> pd.DataFrame:
-    """Keep a few groups of each class, and as many of the unseen set, for a run that only proves the road.
+    """Keep a few groups of each class for a run that only proves the road, and as many of each part told.
 
     Args:
-        manifest: With groups, before splits are assigned (but for `unseen`).
+        manifest: With groups, before splits are assigned (but for `unseen` and the dataset's own).
         seed: Seed of the choice.
         groups_per_class: Groups with readable pictures to keep of each class; never fewer than three.
 
     Returns:
         All rows of the chosen groups, in their order, numbered from 0.
     """
-    names, unseen = _group_names(manifest), manifest["split"] == "unseen"
+    names = _group_names(manifest)
     wanted = max(groups_per_class, MIN_GROUPS)
     chosen: set[str] = set()
-    for part in (~unseen, unseen):
+    for part in (manifest["split"] == told for told in sorted(set(manifest["split"]))):
         for label in range(len(CLASS_NAMES)):
             candidates = set(names[part & manifest["readable"] & (manifest["label"] == label)])
             missing = max(wanted - len(candidates & chosen), 0)
@@ -222,6 +261,17 @@ def _draw(units: pd.Series, labels: pd.Series, seed: int) -> dict[str, str]:
         ]
         placed.update(zip(free, slots + ["train"] * len(free), strict=False))
     return placed
+
+
+def _drawn_for_validation(units: pd.Series, labels: pd.Series, own: pd.Series, seed: int) -> pd.Series:
+    """Which pictures of the training part belong to the groups that are drawn for validation: bool [rows]."""
+    share = SHARES["validation"] / (1 - SHARES["test"])
+    chosen: set[str] = set()
+    for label in range(len(CLASS_NAMES)):
+        names = set(units[(own == "train") & (labels == label)])
+        wanted = round(share * len(names)) - len(names & chosen)
+        chosen.update(_shuffled(names - chosen, seed, label)[: max(wanted, 0)])
+    return (own == "train") & units.isin(chosen)
 
 
 def _shares(count: int) -> dict[str, int]:

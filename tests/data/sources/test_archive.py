@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
-from src.utils.data.sources.archive import DAMAGE, extract, safe_members
+from src.utils.data.sources.archive import DAMAGE, extract, safe_members, unpack_once
 from src.utils.settings import UserError
 
 
@@ -59,3 +60,57 @@ def test_a_name_that_comes_twice_is_refused(tmp_path):
         pytest.raises(UserError, match=r"'1\.jpg' comes twice"),
     ):
         safe_members(opened)
+
+
+class TestOnce:
+    @pytest.fixture
+    def zipped(self, tmp_path):
+        """Writes an archive of some names; the content of each is its name."""
+
+        def write(*names: str):
+            with zipfile.ZipFile(tmp_path / "mine.zip", "w") as new:
+                for name in names:
+                    new.writestr(name, name)
+            return tmp_path / "mine.zip"
+
+        return write
+
+    def test_the_second_call_finds_what_the_first_unpacked(self, zipped, tmp_path):
+        path = zipped("human/a.jpg", "ai/b.jpg")
+        folder = unpack_once(path, tmp_path / "store", progress=False)
+        assert (folder / "ai/b.jpg").read_text() == "ai/b.jpg"
+        (folder / "ai/b.jpg").write_text("mark")
+        assert unpack_once(path, tmp_path / "store", progress=False) == folder
+        assert (folder / "ai/b.jpg").read_text() == "mark"
+
+    def test_another_archive_takes_its_place(self, zipped, tmp_path):
+        old = unpack_once(zipped("human/a.jpg", "ai/b.jpg"), tmp_path / "store", progress=False)
+        new = unpack_once(zipped("human/a.jpg", "ai/b.jpg", "c"), tmp_path / "store", progress=False)
+        assert not old.exists() and (new / "c").is_file()
+        assert [entry.name for entry in (tmp_path / "store").iterdir()] == [new.name]
+
+    @pytest.mark.parametrize(
+        ("names", "inside"),
+        [
+            (["set/human/a", "set/ai/b"], "set"),
+            (["human/a", "human/b"], ""),
+            (["train/ai/a", "train/human/b"], ""),
+            (["set/a", "labels.csv"], ""),
+        ],
+    )
+    def test_a_folder_around_everything_is_stepped_into(self, zipped, tmp_path, names, inside):
+        folder = unpack_once(zipped(*names), tmp_path / "store", progress=False)
+        assert folder.name == inside or (not inside and folder.name.startswith(".unpacked-"))
+
+    def test_a_cut_archive_is_explained_and_leaves_nothing_to_use(self, zipped, tmp_path):
+        path = zipped("human/a.jpg", "ai/b.jpg")
+        path.write_bytes(path.read_bytes()[:-30])
+        with pytest.raises(UserError, match=r"mine\.zip cannot be unpacked \(.*\): get it again"):
+            unpack_once(path, tmp_path / "store", progress=False)
+        assert not list((tmp_path / "store").glob(".unpacked-*"))
+
+    def test_too_little_disk_is_said_before_anything_is_written(self, zipped, tmp_path, monkeypatch):
+        monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
+        with pytest.raises(UserError, match=r"needs 0\.0 GB more .* make room"):
+            unpack_once(zipped("human/a.jpg"), tmp_path / "store", progress=False)
+        assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]

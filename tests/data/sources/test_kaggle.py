@@ -19,6 +19,7 @@ import pytest
 from kagglesdk import kaggle_env
 
 from src.utils.data.sources.kaggle import DATASET, fetch_kaggle, find_token
+from src.utils.data.sources.train_table import read_train_table
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.data.kaggle_server import SECRET, SIGNATURE, KaggleServer, make_dataset, make_jpeg, make_zip
 
@@ -169,7 +170,7 @@ def test_a_folder_filled_by_hand_is_used_as_it_is_without_a_token(settings, serv
     ("files", "step"),
     [
         ({"archive/train.csv": b"", "archive/train_data/a.jpg": b""}, "move everything in"),
-        ({"archive.zip": b""}, "archive.zip there"),
+        ({"archive.zip": b"", "train_data/a.jpg": b""}, "leave nothing there but"),
         ({"train_data/a.jpg": b""}, "finish unzipping"),
     ],
 )
@@ -180,6 +181,51 @@ def test_a_half_filled_folder_is_explained_and_left_alone(settings, server, toke
     assert step in message
     assert files_below(settings.raw_dir) == files
     assert server.calls == []
+
+
+class TestArchiveByHand:
+    """What a browser downloads: an archive of any name, put into the folder by hand."""
+
+    def test_it_is_unpacked_and_kept_and_kaggle_is_asked_nothing(self, settings, server):
+        by_hand = make_zip(make_dataset())
+        fill(settings.raw_dir, {"archive (1).zip": by_hand})
+        fetch_kaggle(settings, progress=False)
+        assert files_below(settings.raw_dir) == make_dataset() | {"archive (1).zip": by_hand}
+        assert server.calls == []
+
+    def test_a_kill_while_unpacking_is_finished_by_the_next_call(self, settings, server):
+        fill(settings.raw_dir, {"archive.zip": server.archive})
+        child = run_child(settings, server.url, kill_at=3)
+        assert child.wait() == -signal.SIGKILL
+        child.stderr.close()
+        assert not (settings.raw_dir / "train.csv").exists()
+        fetch_kaggle(settings, progress=False)
+        assert files_below(settings.raw_dir) == make_dataset() | {"archive.zip": server.archive}
+
+    def test_a_damaged_one_stays_and_is_named(self, settings, server):
+        fill(settings.raw_dir, {"archive.zip": server.archive[:-40]})
+        assert f"{settings.raw_dir / 'archive.zip'} cannot be unpacked" in refusal(settings)
+        assert (settings.raw_dir / "archive.zip").is_file()
+        (settings.raw_dir / "archive.zip").write_bytes(server.archive)
+        fetch_kaggle(settings, progress=False)
+        assert (settings.raw_dir / "train.csv").is_file()
+
+    def test_an_unsafe_one_is_refused(self, settings, server, tmp_path):
+        fill(settings.raw_dir, {"archive.zip": make_zip(make_dataset() | {"../outside.jpg": b""})})
+        assert "'../outside.jpg' leaves its folder" in refusal(settings)
+        assert not (tmp_path / "project/data/raw/outside.jpg").exists()
+
+    def test_doubled_folders_are_seen_through(self, settings, server):
+        files = {
+            name.replace("train_data/", "train_data/train_data/"): data
+            for name, data in make_dataset().items()
+        }
+        fill(settings.raw_dir, {"archive.zip": make_zip(files)})
+        fetch_kaggle(settings, progress=False)
+        table = read_train_table(settings.raw_dir)
+        assert len(table) == 8
+        assert all(name.startswith("train_data/train_data/") for name in table["file_name"])
+        assert all((settings.raw_dir / name).is_file() for name in table["file_name"])
 
 
 class TestToken:

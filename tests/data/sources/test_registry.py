@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from src.utils.data.manifest import scan_images
 from src.utils.data.sources.registry import describe_source, ensure_raw, first_pairs, with_groups
 from src.utils.data.sources.train_table import read_train_table
+from src.utils.data.split import assign_splits
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.data.kaggle_server import make_dataset, make_jpeg
 
@@ -101,6 +104,43 @@ def test_few_missing_pictures_are_only_mentioned(tmp_path, capsys):
     fill(settings.raw_dir, files)
     assert len(ensure_raw(settings)) == 200
     assert f"Pictures missing and left out: 1 of 200, first {gone}." in capsys.readouterr().out
+
+
+def test_more_may_be_missing_when_asked(kaggle, capsys):
+    gone = read_train_table(kaggle.raw_dir)["file_name"][5]
+    (kaggle.raw_dir / gone).unlink()
+    table = ensure_raw(replace(kaggle, missing="skip"))
+    assert list(table["group"][4:6]) == ["pair_000002"] * 2  # the pairs stay whole
+    assert f"Pictures missing and left out: 1 of 8, first {gone}." in capsys.readouterr().out
+
+
+def test_doubled_folders_of_an_archive_unpacked_by_hand_are_seen_through(kaggle):
+    folder = kaggle.raw_dir / "train_data"
+    folder.rename(kaggle.raw_dir / "inner")
+    folder.mkdir()
+    (kaggle.raw_dir / "inner").rename(folder / "train_data")
+    table = ensure_raw(kaggle, progress=False)
+    assert all((kaggle.raw_dir / name).is_file() for name in table["file_name"])
+    facts = describe_source(kaggle)
+    assert (facts["named but missing files"], facts["extra files"]) == (0, 0)
+
+
+def test_a_dataset_of_generators_keeps_their_names_and_its_split(tmp_path):
+    names = [
+        f"{one}/{part}/{label}"
+        for one in ("ADM", "VQDM")
+        for part in ("train", "val")
+        for label in ("ai", "nature")
+    ]
+    fill(tmp_path / "mine", {f"{name}/{k}.jpg": make_jpeg(0) for name in names for k in range(3)})
+    settings = Settings(source="folder", data_dir=tmp_path / "mine", root=tmp_path)
+    table = ensure_raw(settings, progress=False)
+    manifest = scan_images(settings.raw_dir, table, workers=1, progress=False)
+    placed = assign_splits(manifest, "own")
+    told = placed["file_name"].str.contains("__val__")
+    assert ((placed["split"] == "test") == told).all() and told.sum() == 12
+    assert dict(placed["generator"].value_counts()) == {"": 12, "ADM": 6, "VQDM": 6}
+    assert dict(placed["origin"].value_counts()) == {"": 12, "ADM/nature": 6, "VQDM/nature": 6}
 
 
 def test_facts_of_kaggle(kaggle):

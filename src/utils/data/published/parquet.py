@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from src.utils.data.pictures.formats import SNIFF_BYTES, find_format
 from src.utils.data.pictures.listing import walk_files
-from src.utils.data.sources.labelled_folder import class_of
-from src.utils.data.sources.train_table import TABLE_NAME, clean_value, write_train_table
+from src.utils.data.sources.meaning import class_of
+from src.utils.data.sources.tables import clean_value
+from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import atomic_path, read_json, write_json
 from src.utils.settings import UserError
 

@@ -1,8 +1,9 @@
-"""Your own pictures as a data source: `DATA_SOURCE=folder DATA_DIR=…`.
+"""Your own pictures as a data source: `DATA_SOURCE=folder DATA_DIR=…`, a folder or a `.zip`.
 
 The result is `data/raw/folder` in Kaggle's layout, made of hard links where the disk allows and else of
-copies; nothing in `DATA_DIR` is ever written. `source.json` there remembers which folder, in which state, it
-was made from. `train.csv` arrives last, so a folder that has one is complete.
+copies; nothing in `DATA_DIR` is ever written. A `.zip` is unpacked beside it. `source.json` there remembers
+from what, in which state, it was made. `train.csv` arrives last, so a folder that has one is
+complete.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ import pandas as pd
 from tqdm import tqdm
 
 from src.utils.data.pictures.listing import walk_files
+from src.utils.data.published.hub import fetch_hub
 from src.utils.data.published.parquet import unpack_parquet
+from src.utils.data.sources.archive import unpack_once
 from src.utils.data.sources.labelled_folder import read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
+from src.utils.names import one_line
 from src.utils.settings import Settings, UserError
 
 MEMORY_NAME = "source.json"
-"""What `data/raw/folder` was made from: `data_dir`, and `fingerprint` (None while it is being filled)."""
+"""What `data/raw/folder` was made from: `data_dir`, `fingerprint` (None while it is being filled), and of a
+dataset of Hugging Face where it is `from` and its `licence`."""
 
 _LONGEST_NAME = 150  # bytes; systems end at 255
 
@@ -43,8 +48,8 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         progress: Whether to show a progress bar and say what was left out or has changed.
 
     Raises:
-        UserError: `DATA_DIR` is missing, empty or another one than before; a class is not to be told or has
-            no picture; a CSV lacks a column or names what is not there. The message names the next step.
+        UserError: `DATA_DIR` is missing, empty, an unsafe archive or another one than before; a class is not
+            to be told or has no picture; a table has what is not understood. The message names the next step.
     """
     raw_dir = settings.raw_dir
     memory = read_memory(raw_dir)
@@ -52,27 +57,33 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         _require_filled(raw_dir, memory)
         return
     data_dir = settings.data_dir.resolve()
+    provenance = {"data_dir": str(data_dir)}
+    if settings.data_address:
+        data_dir.mkdir(parents=True, exist_ok=True)
     _require_usable(data_dir, raw_dir, memory)
+    if settings.data_address:
+        note = fetch_hub(settings.data_address, data_dir, progress)
+        provenance |= {"from": f"{note.address}, revision {note.revision}", "licence": note.licence}
     with _explain_os_errors(data_dir):
-        folder = unpack_parquet(data_dir, _unpacked_dir(settings.root, data_dir), progress)
-        rows, notes = read_labelled_folder(folder)
+        folder = _unpacked(data_dir, settings.root, progress)
+        rows, notes = read_labelled_folder(folder, settings.classes, settings.missing == "skip")
         fingerprint = _fingerprint(folder, rows)
         if (raw_dir / TABLE_NAME).is_file() and memory.get("fingerprint") == fingerprint:
             return
         if memory.get("fingerprint"):
             notes.insert(0, f"{data_dir} has changed: {raw_dir} follows it.")
         if progress:
-            print("".join(f"{note}\n" for note in notes), end="", flush=True)
-        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": None})
+            print("".join(f"{one_line(note)}\n" for note in notes), end="", flush=True)
+        write_json(raw_dir / MEMORY_NAME, provenance | {"fingerprint": None})
         (raw_dir / TABLE_NAME).unlink(missing_ok=True)
         names = flat_names([row["path"] for row in rows])
         _place_all(folder, raw_dir, dict(zip(names, (row["path"] for row in rows), strict=True)), progress)
         write_train_table(raw_dir, pd.DataFrame(rows).drop(columns="path").assign(file_name=names))
-        write_json(raw_dir / MEMORY_NAME, {"data_dir": str(data_dir), "fingerprint": fingerprint})
+        write_json(raw_dir / MEMORY_NAME, provenance | {"fingerprint": fingerprint})
 
 
 def read_memory(raw_dir: Path) -> dict[str, Any]:
-    """What `source.json` remembers, `data_dir` and `fingerprint`; nothing when there is none."""
+    """What `source.json` remembers; nothing when there is none."""
     path = raw_dir / MEMORY_NAME
     return read_json(path) if path.is_file() else {}
 
@@ -96,8 +107,16 @@ def flat_names(paths: list[str]) -> list[str]:
     ]
 
 
+def _unpacked(data_dir: Path, root: Path, progress: bool) -> Path:
+    """The folder with the pictures: the user's own, or what an archive or Parquet files hold."""
+    folder = data_dir
+    if not data_dir.is_dir():
+        folder = unpack_once(data_dir, _unpacked_dir(root, data_dir), progress)
+    return unpack_parquet(folder, _unpacked_dir(root, folder), progress)
+
+
 def _unpacked_dir(root: Path, data_dir: Path) -> Path:
-    """Where the pictures of a folder of Parquet files go; `make clean` leaves it alone."""
+    """Where the pictures of an archive or of a folder of Parquet files go; `make clean` leaves it alone."""
     return root / "data" / "raw" / "unpacked" / f"{data_dir.name}-{hash_bytes(os.fsencode(data_dir))[:8]}"
 
 
@@ -118,14 +137,15 @@ def _require_filled(raw_dir: Path, memory: dict[str, Any]) -> None:
             f"{raw_dir} is unfinished: run again with DATA_DIR={memory['data_dir']} to complete it."
         )
     raise UserError(
-        "DATA_SOURCE=folder needs DATA_DIR=<your folder>: pictures in human/ and ai/, or a CSV beside them."
+        "DATA_SOURCE=folder needs DATA_DIR=<your folder or .zip>: pictures in human/ and ai/, a CSV beside "
+        "them, or what else data/README.md lists."
     )
 
 
 def _require_usable(data_dir: Path, raw_dir: Path, memory: dict[str, Any]) -> None:
     filled = (raw_dir / TABLE_NAME).is_file()
-    if not data_dir.is_dir():
-        state = "is not a folder" if data_dir.exists() else "does not exist"
+    if not data_dir.is_dir() and not (data_dir.is_file() and data_dir.suffix.lower() == ".zip"):
+        state = "is neither a folder nor a .zip" if data_dir.exists() else "does not exist"
         keep = f", or unset DATA_DIR to go on with what {raw_dir} holds" if filled else ""
         raise UserError(f"DATA_DIR={data_dir} {state}: check the path{keep}.")
     inside = raw_dir.resolve()

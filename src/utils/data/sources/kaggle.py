@@ -2,7 +2,8 @@
 
 `fetch_kaggle` fills `data/raw/kaggle` through the `kaggle` package and explains in one line what stops it.
 What is under way lies in `data/raw/kaggle/.download` and is continued by the next call; `train.csv` arrives
-last, so a folder that has one is complete. A folder that someone filled by hand is never touched.
+last, so a folder that has one is complete. An archive that somebody put there is unpacked instead and kept. A
+folder that someone filled by hand is never touched.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from src.utils.data.pictures.listing import walk_files
 from src.utils.data.sources.archive import DAMAGE, extract, safe_members
 from src.utils.data.sources.train_table import TABLE_NAME, read_train_table, require_files
 from src.utils.datasets import DATASETS
+from src.utils.files import write_text
 from src.utils.settings import Settings, UserError
 
 DATASET_URL = DATASETS["kaggle"].origin
@@ -33,6 +35,7 @@ NEEDED_BYTES = 40 * 10**9
 """Disk for the archive, the pictures and the pixel cache; the split's hard links take none."""
 
 _DOWNLOAD_FOLDER = ".download"
+_BY_HAND = "by-hand"  # says that what lies beside an archive came from it
 _OTHER_WAY = "DATA_SOURCE=sample needs no account"
 
 
@@ -53,14 +56,20 @@ def fetch_kaggle(settings: Settings, progress: bool = True) -> None:
     if (raw_dir / TABLE_NAME).is_file():
         shutil.rmtree(download, ignore_errors=True)
         return
-    if not (download.is_dir() and any(download.iterdir())):
+    by_hand = _archive_by_hand(raw_dir)
+    if not by_hand and not (download.is_dir() and any(download.iterdir())):
         _refuse_begun_folder(raw_dir)
-    archive = download / f"{DATASET.partition('/')[2]}.zip"
+    archive = by_hand or download / f"{DATASET.partition('/')[2]}.zip"
     with _explain_os_errors(raw_dir):
         _require_disk(raw_dir)
-        if not _is_downloaded(archive):
+        if by_hand:
+            write_text(download / _BY_HAND, f"{by_hand.name} is being unpacked.\n")
+        elif not _is_downloaded(archive):
             _download(archive, _require_token(), progress)
-        _unpack(archive, raw_dir, progress)
+        try:
+            _unpack(archive, settings, progress)
+        except DAMAGE as error:
+            raise UserError(_explain_damage(archive, by_hand is not None, error)) from None
         shutil.rmtree(download)
 
 
@@ -101,7 +110,7 @@ def _require_token() -> str:
     reason = f"{key_file} lacks a username or key" if key_file.is_file() else "No Kaggle token was found"
     raise UserError(
         f"{reason}: make one at {TOKEN_URL} (API, 'Generate New Token') and save it in "
-        f"~/.kaggle/access_token, or unzip {DATASET_URL} into data/raw/kaggle by hand; {_OTHER_WAY}."
+        f"~/.kaggle/access_token, or put the .zip from {DATASET_URL} into data/raw/kaggle; {_OTHER_WAY}."
     )
 
 
@@ -131,6 +140,16 @@ def _read_keys(path: Path) -> dict[str, Any]:
     return {}
 
 
+def _archive_by_hand(raw_dir: Path) -> Path | None:
+    """The archive that somebody put into the folder, where nothing lies there but what came out of it."""
+    if not raw_dir.is_dir():
+        return None
+    archives = [path for path in raw_dir.glob("*.zip") if path.is_file()]
+    others = any(not name.endswith(".zip") for name in walk_files(raw_dir))
+    begun = (raw_dir / _DOWNLOAD_FOLDER / _BY_HAND).is_file()
+    return archives[0] if len(archives) == 1 and (begun or not others) else None
+
+
 def _refuse_begun_folder(raw_dir: Path) -> None:
     """Stop when the folder holds files that this module did not put there."""
     found = next(walk_files(raw_dir), None) if raw_dir.is_dir() else None
@@ -140,7 +159,7 @@ def _refuse_begun_folder(raw_dir: Path) -> None:
     if nested:
         step = f"move everything in {nested[0].parent} up into {raw_dir}"
     elif list(raw_dir.glob("*.zip")):
-        step = f"unzip {next(raw_dir.glob('*.zip'))} there"
+        step = f"leave nothing there but {next(raw_dir.glob('*.zip'))}, which is then unpacked"
     else:
         step = f"finish unzipping {DATASET_URL} there, or empty it to let it be downloaded"
     raise UserError(f"{raw_dir} has files (such as {found}) but no {TABLE_NAME}: {step}.")
@@ -223,29 +242,36 @@ def _explain_os_errors(raw_dir: Path) -> Iterator[None]:
         raise UserError(f"{error.filename or raw_dir} cannot be used: {error.strerror or error}.") from None
 
 
-def _unpack(archive: Path, raw_dir: Path, progress: bool) -> None:
-    """Unpack the archive, check what arrived, and put `train.csv` in place as the last thing."""
-    temporary = archive.with_name("unpacking")
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = safe_members(opened)
-            tables = [member for member in members if member.filename == TABLE_NAME]
-            if not tables:
-                raise UserError(f"{archive} has no {TABLE_NAME}: delete it, see {DATASET_URL} for news.")
-            others = [member for member in members if member.filename != TABLE_NAME]
-            extract(opened, others, raw_dir, temporary, progress)
-            extract(opened, tables, archive.parent, temporary, progress=False)
-    except DAMAGE:
-        archive.unlink(missing_ok=True)
-        raise UserError(
-            f"{archive} was damaged and is deleted: run this again to download it anew."
-        ) from None
-    table = read_train_table(archive.parent)
-    missing, extra = require_files(raw_dir, table)
+def _unpack(archive: Path, settings: Settings, progress: bool) -> None:
+    """Unpack the archive, check what arrived, and put `train.csv` in place as the last thing.
+
+    Raises:
+        DAMAGE: The archive is damaged.
+        UserError: It is unsafe, or lacks its table or pictures.
+    """
+    raw_dir, download = settings.raw_dir, settings.raw_dir / _DOWNLOAD_FOLDER
+    with zipfile.ZipFile(archive) as opened:
+        members = safe_members(opened)
+        tables = [member for member in members if member.filename == TABLE_NAME]
+        if not tables:
+            raise UserError(f"{archive} has no {TABLE_NAME}: delete it, see {DATASET_URL} for news.")
+        others = [member for member in members if member.filename != TABLE_NAME]
+        extract(opened, others, raw_dir, download / "unpacking", progress)
+        extract(opened, tables, download, download / "unpacking", progress=False)
+    table = read_train_table(download, pictures=raw_dir)
+    missing, extra = require_files(raw_dir, table, settings.missing == "skip")
     if progress:
         print(
             f"{len(table):,} rows arrived ({DATASETS['kaggle'].expected_rows:,} when this was written); "
             f"pictures missing: {len(missing):,}; other files: {len(extra):,}.",
             flush=True,
         )
-    (archive.parent / TABLE_NAME).replace(raw_dir / TABLE_NAME)
+    (download / TABLE_NAME).replace(raw_dir / TABLE_NAME)
+
+
+def _explain_damage(archive: Path, by_hand: bool, error: Exception) -> str:
+    """What to do about a damaged archive; one that was downloaded here is deleted, somebody's own stays."""
+    if by_hand:
+        return f"{archive} cannot be unpacked ({error}): download it again from {DATASET_URL}."
+    archive.unlink(missing_ok=True)
+    return f"{archive} was damaged and is deleted: run this again to download it anew."

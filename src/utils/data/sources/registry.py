@@ -36,7 +36,7 @@ def ensure_raw(settings: Settings, progress: bool = True) -> pd.DataFrame:
     """
     pkgutil.resolve_name(settings.dataset.fetch)(settings, progress)
     table = read_train_table(settings.raw_dir)
-    missing, _ = require_files(settings.raw_dir, table)
+    missing, _ = require_files(settings.raw_dir, table, settings.missing == "skip")
     if missing and progress:
         print(f"Pictures missing and left out: {len(missing):,} of {len(table):,}, first {missing[0]}.")
     return with_groups(settings, table)
@@ -79,12 +79,12 @@ def describe_source(settings: Settings) -> dict[str, str | int]:
     """
     table = with_groups(settings, read_train_table(settings.raw_dir))
     missing, extra = missing_and_extra(settings.raw_dir, table)
-    dataset = settings.dataset
+    dataset, memory = settings.dataset, read_memory(settings.raw_dir)
     facts: dict[str, str | int] = {
         "source": dataset.name,
         "name": dataset.full_name,
-        "from": read_memory(settings.raw_dir).get("data_dir", dataset.origin),
-        "licence": dataset.licence,
+        "from": memory.get("from") or memory.get("data_dir", dataset.origin),
+        "licence": memory.get("licence", dataset.licence),
         "pictures": len(table),
     }
     if dataset.expected_rows:
