@@ -1,9 +1,9 @@
 """Your own pictures as a data source: `DATA_SOURCE=folder DATA_DIR=…`, a folder or a `.zip`.
 
 The result is `data/raw/folder` in Kaggle's layout, made of hard links where the disk allows and else of
-copies; nothing in `DATA_DIR` is ever written. A `.zip` is unpacked beside it. `source.json` there remembers
-from what, in which state, it was made. `train.csv` arrives last, so a folder that has one is
-complete.
+copies; nothing in `DATA_DIR` is ever written. A `.zip` and Parquet files are unpacked once, beside it.
+`source.json` there remembers from what, in which state, it was made. `train.csv` arrives last, so a folder
+that has one is complete.
 """
 
 from __future__ import annotations
