@@ -50,7 +50,7 @@ def read_labelled_folder(folder: Path) -> tuple[list[dict[str, str]], list[str]]
     pictures = [name for name in files if is_image_name(name)]
     table = _find_table(folder, files)
     if not pictures and not table:
-        raise UserError(f"{folder} has no pictures ({list_formats('or')}): check DATA_DIR.")
+        raise UserError(f"{folder} has no pictures ({list_formats('or')}): check the path.")
     rows = _rows_of_table(table, set(files)) if table else _rows_of_class_folders(folder, pictures)
     for label, name in enumerate(CLASS_NAMES):
         if not any(row["label"] == str(label) for row in rows):
