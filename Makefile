@@ -6,7 +6,10 @@ SHELL := /bin/sh
 override DATA_DIR := $(value DATA_DIR)
 override CLASSES := $(value CLASSES)
 override IMAGE := $(value IMAGE)
-export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
+override DIR := $(value DIR)
+override DETECTOR := $(value DETECTOR)
+export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME
+export PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 
@@ -24,7 +27,7 @@ endif
 PY := "$(ENV)/bin/python"
 STAMP := $(ENV)/.$(ENV_NAME)-ready
 
-.PHONY: help setup reproduce test lint notebook predict app publish-model benchmark publish lock clean
+.PHONY: help setup reproduce test lint notebook predict evaluate app publish-model benchmark publish lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -49,6 +52,10 @@ notebook: setup ## open JupyterLab on the notebooks
 
 predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
 	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; $(PY) -m src.utils.predict "$$@"
+
+evaluate: setup ## judge MODEL or DETECTOR="one other ..." on the labelled pictures in DIR; REFERENCE, NAME
+	@set -- ; [ -z "$$MODEL$$DETECTOR" ] || set -- --detector "$$MODEL" --detector "$$DETECTOR"; \
+	  $(PY) -m src.utils.evaluate "$$@" --reference "$$REFERENCE" --name "$$NAME" -- "$$DIR"
 
 app: setup ## serve the web page on this machine
 	@$(PY) -m src.app

@@ -98,6 +98,7 @@ ALLOWED = {
     "analysis": {"data", "models", "analysis", "top"},
     "plots": {"plots", "top"},
     "story": {"story", "top"},
+    "judge": {"data", "models", "analysis", "plots", "judge", "top"},
     "app": {"app", "data", "models", "analysis", "plots", "top"},
 }
 

@@ -59,8 +59,10 @@ def fit_facts(
         early_stopping=False,
         random_state=seed,
     )
+    empty = [name for name, column in facts.items() if column.isna().all()]
+    known = facts.fillna(dict.fromkeys(empty, 0.0))  # scikit-learn cannot bin a fact that no picture has
     with threadpool_limits(1, user_api="openmp"):
-        return model.fit(facts, label, sample_weight=weight)
+        return model.fit(known, label, sample_weight=weight)
 
 
 def probability_of_ai(

@@ -1,0 +1,129 @@
+"""Judge any detector on any labelled folder, without training: `python -m src.utils.evaluate DIR …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from src.utils.files import hash_bytes, read_json
+from src.utils.judge.detectors import Detector, load_detectors
+from src.utils.judge.judgement import judge
+from src.utils.judge.pictures import read_pictures
+from src.utils.judge.reference import METRICS_FILE, compare_with, read_reference
+from src.utils.judge.report import headline, write_report
+from src.utils.models.bundle.bundle import default_bundle_dir
+from src.utils.names import one_line
+from src.utils.settings import Settings, UserError
+
+DONE, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+
+_DESCRIPTION = """\
+Ask detectors about every picture of a labelled folder, as it is and made alike, and write
+reports/evaluate/NAME/: scores.csv, metrics.json, figures and report.html. Nothing is trained.
+"""
+
+_EPILOG = """\
+A detector is a bundle's folder (models/sample/best), an .onnx or .keras file with a declaration beside it
+(detector.toml), or module:function: a list of Pillow pictures -> probabilities of AI. The last runs the
+module's code, so take it only from people you trust. docs/EVALUATE.md has examples.
+A run that was cut goes on where it stopped.
+Exit code: 0 done, 1 done but some files could not be read, 2 wrong usage.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: Without the program's name; the process's own by default.
+
+    Returns:
+        Exit code: 0 if all was judged, 1 if some files could not be read, 2 for wrong usage.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for this reader
+    options = _parser().parse_args(arguments)
+    try:
+        return evaluate(options, Settings.from_env())
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_USAGE
+
+
+def evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    """Judge what was asked for and say where the report is; see `main`."""
+    reports, memory = (
+        settings.work_root / "reports" / "evaluate",
+        settings.work_root / "data/interim/evaluate",
+    )
+    if not options.folder:
+        raise UserError("DIR is missing: give a folder with pictures in human/ and ai/.")
+    folder = Path(options.folder)
+    asked = [one for said in options.detector for one in split_names(said)]
+    detectors = load_detectors(asked or [str(default_bundle_dir(settings))])
+    name = options.name or default_name(folder, detectors)
+    _check_name(name, reports / name, folder, options.reference)
+    reference = read_reference(reports, options.reference) if options.reference else None
+    for one in detectors:
+        print(f"{one.name}: {one.about}", file=sys.stderr)
+    own = hash_bytes(os.fsencode(folder.resolve()))
+    pictures = read_pictures(folder, memory / "folders" / own)
+    print("".join(f"{note}\n" for note in pictures.notes), end="", file=sys.stderr)
+    judgement = judge(pictures, detectors, memory / "scores", settings.seed)
+    compared = compare_with(reference, judgement, settings.seed) if reference else None
+    page = write_report(judgement, compared, reports / name, settings.seed)
+    print("\n".join([*headline(judgement), str(page)]))
+    failed = len(pictures.unreadable)
+    if failed:
+        print(f"{failed:,} files could not be read; scores.csv and the page say why.", file=sys.stderr)
+    return SOME_FAILED if failed else DONE
+
+
+def split_names(said: str) -> list[str]:
+    """The detectors that one argument names: a path as it is, else its words."""
+    return [said] if said and Path(said).exists() else said.split()
+
+
+def default_name(folder: Path, detectors: list[Detector]) -> str:
+    """Name an evaluation after its folder and its detectors."""
+    plain = "-".join([folder.resolve().name, *(one.name for one in detectors)])
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain)[:80].strip("-.") or "pictures"
+
+
+def _check_name(name: str, target: Path, folder: Path, reference: str | None) -> None:
+    if Path(name).name != name or name.startswith("."):
+        raise UserError(f"NAME={name} is no name for a folder: take letters, digits and hyphens.")
+    if name == reference:
+        raise UserError(f"REFERENCE={name} would be overwritten by this evaluation: give this one a NAME.")
+    path = target / METRICS_FILE
+    if path.is_file() and read_json(path).get("folder") != one_line(str(folder)):
+        raise UserError(f"{target} holds an evaluation of {read_json(path).get('folder')}: give a NAME.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m src.utils.evaluate",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="DIR", help="pictures in human/ and ai/, or a CSV beside them")
+    parser.add_argument(
+        "--detector",
+        "--model",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="what to judge, one or several; by default the best model there is",
+    )
+    parser.add_argument("--reference", metavar="NAME", help="an earlier evaluation of the same pictures")
+    parser.add_argument(
+        "--name", help="what this evaluation is called; by default after folder and detectors"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

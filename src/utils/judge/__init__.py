@@ -1,0 +1,1 @@
+"""Judging any detector on any labelled folder of pictures, without training."""

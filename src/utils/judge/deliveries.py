@@ -1,0 +1,45 @@
+"""What is done to every decoded picture before a detector sees it: nothing, or the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+from PIL import Image
+
+from src.utils.analysis.checks.shortcuts import COMMON_QUALITY, common_side, cut_square
+from src.utils.data.pictures.augment import recompress_jpeg
+
+Delivery = Callable[[Image.Image], Image.Image]
+"""An RGB picture → another RGB picture; the first is not changed."""
+
+AS_IT_IS, ALIKE = "as_it_is", "alike"
+"""Names of deliveries; the second is followed by the common side, as in `alike-224`."""
+
+
+def deliveries_for(images: pd.DataFrame) -> dict[str, Delivery | None]:
+    """The deliveries that pictures are scored through, by name; None leaves a picture as it is.
+
+    Args:
+        images: Readable rows of the manifest, with `width` and `height`.
+    """
+    side = common_side(images)
+    return {AS_IT_IS: None, f"{ALIKE}-{side}": lambda image: make_alike(image, side)}
+
+
+def make_alike(image: Image.Image, side: int, quality: int = COMMON_QUALITY) -> Image.Image:
+    """Give a picture the shape, the size and the last compression that every other one gets.
+
+    The middle square is scaled to `side` pixels (bicubic, antialiased) and saved as JPEG. What the size it
+    came from has left in its sharpness is still there: see `cheap`.
+    """
+    square = cut_square(image, min(image.size)).resize((side, side), Image.Resampling.BICUBIC)
+    return recompress_jpeg(square, quality)
+
+
+def delivery_title(name: str) -> str:
+    """A delivery's name for people."""
+    if name == AS_IT_IS:
+        return "as they are"
+    kind, _, side = name.partition("-")
+    return f"made alike, {side} px" if kind == ALIKE else name.replace("_", " ")

@@ -1,0 +1,114 @@
+"""The figures of an evaluation, in the look of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from src.utils.analysis.stats.metrics import roc_band
+from src.utils.judge.deliveries import delivery_title
+from src.utils.judge.judgement import Answers, Judgement
+from src.utils.names import short_name
+from src.utils.plots.evaluation import metric_forest, probability_plot, roc_plot
+from src.utils.plots.figure.saving import SavedFigure, save_figure
+from src.utils.plots.robustness import difference_plot
+from src.utils.plots.unseen import unseen_plot
+
+SHOWN = 6
+"""Detectors that one figure holds at most; the tables have all."""
+
+
+def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[SavedFigure]:
+    """Draw and write all figures.
+
+    Args:
+        judgement: What was found.
+        folder: Where they go, with their index.
+        seed: Seed of the bands' resamples.
+    """
+    return [
+        save_figure(figure, name, caption, caption, folder, "evaluate")
+        for name, figure, caption in _figures(judgement, seed)
+    ]
+
+
+def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str]]:
+    part, first = judgement.pictures.part, judgement.answers[: 1 + (len(judgement.answers) > 1) * SHOWN]
+    note = f"{len(part.images):,} pictures in {part.images['group'].nunique():,} groups."
+    as_is = judgement.deliveries[0]
+    yield (
+        "01_metrics",
+        metric_forest(_metric_tables(judgement, first), note=note),
+        f"ROC-AUC and balanced accuracy of each detector, as the pictures are and made alike; {note}",
+    )
+    if judgement.explained[as_is].best:
+        yield (
+            "02_cheap",
+            difference_plot(_cheap_rows(judgement, first), note, _cheap_title(judgement)),
+            f"ROC-AUC of detectors beside classifiers on cheap facts, fitted on other groups; {note}",
+        )
+    bands = {
+        one.title: roc_band(part.label, one.probability[as_is], part.group, part.weight, seed=seed)
+        for one in first
+    }
+    areas = {one.title: judgement.metrics[one.name][as_is]["auc"] for one in first}
+    yield "03_roc", roc_plot(bands, areas, note), f"ROC curves, pictures as they are; {note}"
+    for number, one in enumerate(first):
+        yield from _of_one(judgement, one, number, note)
+
+
+def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Iterator[tuple[str, Figure, str]]:
+    part, as_is = judgement.pictures.part, judgement.deliveries[0]
+    said = one.probability[as_is]
+    yield (
+        f"04_probabilities_{number}",
+        probability_plot(part.label, said, part.weight, one.threshold, one.title, note),
+        f"{one.title}: how its probabilities of AI spread over each class; {note}",
+    )
+    found = judgement.metrics[one.name][as_is]
+    rate, recall = found["false_positive_rate"], found["recall"]
+    title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
+    most = judgement.sources[one.name][as_is].groupby("label").head(16)
+    yield (
+        f"05_sources_{number}",
+        unseen_plot(most, (rate.value, recall.value), one.title, note, title),
+        f"{one.title}: share called AI of each generator and each photo source; {note}",
+    )
+
+
+def _metric_tables(judgement: Judgement, answers: list[Answers]) -> dict[str, pd.DataFrame]:
+    return {
+        metric: pd.DataFrame(
+            {"model": one.name, "name": f"{short_name(one.title, 28)}\n{delivery_title(delivery)}"}
+            | judgement.metrics[one.name][delivery][metric].columns("value", "low", "high")
+            for one in answers
+            for delivery in judgement.deliveries[:2]
+        )
+        for metric in ("auc", "balanced_accuracy")
+    }
+
+
+def _cheap_rows(judgement: Judgement, answers: list[Answers]) -> pd.DataFrame:
+    titles = {one.name: one.title for one in answers}
+    rows = []
+    for delivery in judgement.deliveries[:2]:
+        found = judgement.explained[delivery]
+        for name, auc in found.auc.items():
+            if name in found.above and name not in titles:
+                continue
+            rows.append(
+                {"set": f"Pictures {delivery_title(delivery)}", "name": short_name(titles.get(name, name))}
+                | {"model": name if name in titles else ""}
+                | auc.columns("value", "low", "high")
+                | {"difference": f"({found.above[name].text()})" if name in found.above else ""}
+            )
+    return pd.DataFrame(rows).replace({None: np.nan})
+
+
+def _cheap_title(judgement: Judgement) -> str:
+    one, found = judgement.answers[0], judgement.explained[judgement.deliveries[0]]
+    return f"{one.title} minus {found.best}: ROC-AUC {found.above[one.name].text()}"

@@ -1,0 +1,207 @@
+"""From a labelled folder and some detectors to all that is known of them: scores, metrics, differences."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from src.utils.analysis.checks.audit import audit_table
+from src.utils.analysis.scoring.scores import at_temperature
+from src.utils.estimate import Estimate
+from src.utils.judge.asking import ask_detector
+from src.utils.judge.cheap import (
+    Explained,
+    choose_pictures,
+    explain,
+    folds_of,
+    measure_pixels,
+    rank_cheaply,
+)
+from src.utils.judge.deliveries import AS_IT_IS, Delivery, deliveries_for
+from src.utils.judge.detectors import Detector
+from src.utils.judge.measure import measure, measure_sources, paired_difference
+from src.utils.judge.pictures import Pictures
+from src.utils.names import ALL_CONTAINER
+
+TOGETHER = "mean log-odds"
+"""The row of all detectors together."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one detector says of the pictures.
+
+    Attributes:
+        name: The detector, or `TOGETHER`.
+        title: Its name for people.
+        threshold: Probability of AI from which on a picture is called AI.
+        calibrated: Whether threshold and probabilities were measured.
+        about: One sentence on what it is.
+        probability: By delivery, its probabilities of AI, float64 [n].
+    """
+
+    name: str
+    title: str
+    threshold: float
+    calibrated: bool
+    about: str
+    probability: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that was found out.
+
+    Attributes:
+        pictures: The pictures.
+        answers: Of each detector, and of all together where there are several.
+        metrics: By detector, then by delivery: what `measure` gives.
+        sources: By detector, then by delivery: a row a generator or photo source.
+        audit: The shortcut audit's row of its best single fact, and that of all container facts together.
+        explained: By delivery, detectors beside what is cheap.
+        differences: By pair `A_minus_B`, then by delivery.
+    """
+
+    pictures: Pictures
+    answers: list[Answers]
+    metrics: dict[str, dict[str, dict]]
+    sources: dict[str, dict[str, pd.DataFrame]]
+    audit: dict[str, dict]
+    explained: dict[str, Explained]
+    differences: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
+
+    @property
+    def deliveries(self) -> list[str]:
+        """Names of the deliveries, the pictures as they are first."""
+        return list(self.answers[0].probability)
+
+
+def judge(
+    pictures: Pictures, detectors: Sequence[Detector], memory: Path, seed: int = 0, progress: bool = True
+) -> Judgement:
+    """Ask every detector about every picture, as it is and made alike, and measure the answers.
+
+    Args:
+        pictures: From `read_pictures`.
+        detectors: At least one, with different names.
+        memory: Folder of what was asked and measured before.
+        seed: Seed of folds and resamples.
+        progress: Whether to show progress bars.
+
+    Raises:
+        UserError: A detector failed, or a picture cannot be read any more.
+    """
+    part = pictures.part
+    deliveries = deliveries_for(part.images)
+    answers = ask_all(pictures, detectors, deliveries, memory, progress)
+    return Judgement(
+        pictures,
+        answers,
+        {
+            one.name: {
+                name: measure(part, said, one.threshold, seed) for name, said in one.probability.items()
+            }
+            for one in answers
+        },
+        {
+            one.name: {
+                name: measure_sources(part, said, one.threshold, seed)
+                for name, said in one.probability.items()
+            }
+            for one in answers
+        },
+        best_facts(pictures, seed),
+        explain_all(pictures, answers, deliveries, memory, seed, progress),
+        differences(pictures, [one for one in answers if one.name != TOGETHER], seed),
+    )
+
+
+def ask_all(
+    pictures: Pictures,
+    detectors: Sequence[Detector],
+    deliveries: Mapping[str, Delivery | None],
+    memory: Path,
+    progress: bool,
+) -> list[Answers]:
+    """The answers of each detector, and of several together the mean of their calibrated log-odds."""
+    answers, odds = [], []
+    for one in detectors:
+        asked = {
+            name: ask_detector(one, pictures.part.images, pictures.folder, memory, name, delivery, progress)
+            for name, delivery in deliveries.items()
+        }
+        odds.append({name: said / one.temperature for name, said in asked.items()})
+        said = {name: one.probability(values) for name, values in asked.items()}
+        answers.append(Answers(one.name, one.title, one.threshold, one.calibrated, one.about, said))
+    if len(detectors) > 1:
+        together = {name: np.mean([one[name] for one in odds], axis=0) for name in deliveries}
+        answers.append(_all_together(together, all(one.calibrated for one in detectors)))
+    return answers
+
+
+def best_facts(pictures: Pictures, seed: int) -> dict[str, dict]:
+    """What the shortcut audit finds: its best single fact, and all facts about containers together."""
+    table = audit_table(pictures.part.images, weight=pictures.part.weight, seed=seed)
+    single = table[table["feature"] != ALL_CONTAINER].sort_values("auc", ascending=False, kind="stable")
+    rows = {"best_fact": single.iloc[0], ALL_CONTAINER: table[table["feature"] == ALL_CONTAINER].iloc[0]}
+    return {
+        name: {
+            "fact": row["feature"],
+            "direction": row["direction"],
+            "auc": Estimate.of(row["auc"], row["low"], row["high"]),
+        }
+        for name, row in rows.items()
+    }
+
+
+def explain_all(
+    pictures: Pictures,
+    answers: Sequence[Answers],
+    deliveries: Mapping[str, Delivery | None],
+    memory: Path,
+    seed: int,
+    progress: bool,
+) -> dict[str, Explained]:
+    """By delivery, every detector beside classifiers on what is cheap; see `cheap`."""
+    part = choose_pictures(pictures.part, seed)
+    chosen = pictures.part.images["file_name"].isin(part.images["file_name"]).to_numpy()
+    folds = folds_of(part, seed)
+    found = {}
+    for name, delivery in deliveries.items():
+        cheap = {}
+        if folds:
+            pixels = measure_pixels(part.images, pictures.folder, memory, name, delivery, progress)
+            cheap = rank_cheaply(part, pixels, name == AS_IT_IS, folds, seed)
+        said = {one.name: one.probability[name][chosen] for one in answers}
+        found[name] = explain(part, cheap, said, folds, seed)
+    return found
+
+
+def differences(
+    pictures: Pictures, answers: Sequence[Answers], seed: int
+) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """Every two detectors against each other, on the same pictures: `A_minus_B`, then by delivery."""
+    return {
+        f"{one.name}_minus_{other.name}": {
+            name: paired_difference(
+                pictures.part,
+                (one.probability[name], one.threshold),
+                (other.probability[name], other.threshold),
+                seed,
+            )
+            for name in one.probability
+        }
+        for one, other in itertools.combinations(answers, 2)
+    }
+
+
+def _all_together(odds: Mapping[str, NDArray[np.float64]], calibrated: bool) -> Answers:
+    about = "The mean of the log-odds of all detectors, each as calibrated as it is."
+    said = {name: at_temperature(one) for name, one in odds.items()}
+    return Answers(TOGETHER, "All together (mean log-odds)", 0.5, calibrated, about, said)

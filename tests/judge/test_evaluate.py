@@ -1,0 +1,126 @@
+"""End to end through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+
+from src.utils import evaluate
+from src.utils.evaluate import main
+from src.utils.judge.judgement import TOGETHER
+from src.utils.settings import Settings
+from tests.judge.folders import BRIGHT, noise_pictures, six_pictures
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of its own, with a module of detectors in the folder that the command is started in."""
+    monkeypatch.setattr(evaluate.Settings, "from_env", classmethod(lambda cls: Settings(root=tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*os.sys.path])
+    (tmp_path / "toy_detectors.py").write_text(BRIGHT)
+    yield tmp_path
+    os.sys.modules.pop("toy_detectors", None)
+
+
+def run(capsys, *arguments):
+    code = main([str(one) for one in arguments])
+    return code, *capsys.readouterr()
+
+
+def rows_of(folder):
+    with (folder / "scores.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_a_folder_to_scores_metrics_figures_and_a_page(project, capsys):
+    six_pictures(project / "six")
+    (project / "six/human/bad.jpg").write_bytes(b"nothing")
+    code, out, err = run(capsys, "six", "--detector", "toy_detectors:bright")
+    assert code == 1 and "runs the code of toy_detectors.py" in err and "1 files could not be read" in err
+    folder = project / "reports/evaluate/six-toy_detectors-bright"
+    assert out.splitlines()[-1] == str(folder / "report.html")
+    rows = rows_of(folder)
+    assert len(rows) == 6 * 2 + 1
+    first = next(row for row in rows if row["file_name"] == "ai/1.png")
+    assert (float(first["probability_ai"]), first["predicted"]) == (pytest.approx(0.8, abs=1e-3), "1")
+    assert rows[-1]["file_name"] == "human/bad.jpg" and rows[-1]["error"].startswith("not_image")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    found = metrics["detectors"]["toy_detectors:bright"]["deliveries"]
+    assert list(found) == ["as_it_is", "alike-20"]
+    assert found["as_it_is"]["auc"] == {"value": pytest.approx(8 / 9), "low": None, "high": None}
+    assert found["as_it_is"]["confusion_matrix"] == [[2, 1], [1, 2]]
+    assert found["as_it_is"]["sources"][0]["source"] == "not known"
+    page = (folder / "report.html").read_text()
+    assert "human/bad.jpg" in page and 'src="data:image/png;base64,' in page
+    assert "http" not in page.replace("http-equiv", "") and "<script" not in page
+    assert "too few groups" in out
+    assert sorted(path.stem for path in (folder / "figures").glob("*.png")) == [
+        *("01_metrics", "03_roc", "04_probabilities_0", "05_sources_0")
+    ]
+    assert not (project / "six/.cache").exists() and len(list((project / "six").rglob("*"))) == 9
+
+
+def test_several_are_compared_and_an_earlier_evaluation_too(project, capsys):
+    noise_pictures(project / "noise", 60)
+    code, *_ = run(capsys, "noise", "--detector", "toy_detectors:bright", "--name", "first")
+    assert code == 0
+    both = ("--detector", "toy_detectors:bright toy_detectors:dark", "--name", "second")
+    (project / "noise" / "0.png").write_bytes((project / "noise" / "2.png").read_bytes())
+    code, out, _ = run(capsys, "noise", *both, "--reference", "first")
+    metrics = json.loads((project / "reports/evaluate/second/metrics.json").read_text())
+    bright, dark = (metrics["detectors"][f"toy_detectors:{one}"]["deliveries"] for one in ("bright", "dark"))
+    difference = metrics["differences"]["toy_detectors:bright_minus_toy_detectors:dark"]["as_it_is"]["auc"]
+    assert difference["value"] == pytest.approx(
+        bright["as_it_is"]["auc"]["value"] - dark["as_it_is"]["auc"]["value"]
+    )
+    together = metrics["detectors"][TOGETHER]["deliveries"]["as_it_is"]
+    assert together["auc"]["value"] == pytest.approx(0.5)  # the two say opposite things of every picture
+    said = [row for row in rows_of(project / "reports/evaluate/second") if row["detector"] == TOGETHER]
+    np.testing.assert_allclose([float(row["probability_ai"]) for row in said], 0.5)
+    reference = metrics["reference"]
+    assert (reference["name"], reference["pictures"], reference["only_there"]) == ("first", 60, 1)
+    assert list(reference["differences"]) == ["toy_detectors:bright_minus_toy_detectors:bright"]
+    same = reference["differences"]["toy_detectors:bright_minus_toy_detectors:bright"]["as_it_is"]
+    assert all(numbers["value"] == 0 for numbers in same.values())
+    assert "minus the best cheap classifier" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nowhere", "--detector", "toy_detectors:bright"), "DIR=nowhere is not a folder"),
+        (("six", "--detector", "nonsense"), "DETECTOR=nonsense is not known"),
+        (("six", "--detector", "no_such_module:f"), "cannot be imported"),
+        (("six", "--detector", "toy_detectors:missing"), "has no function missing"),
+        (("six", "--detector", "models/none.onnx"), "does not exist"),
+        (("six", "--detector", "six"), "holds no trained model"),
+        (("six", "--detector", "toy_detectors:three"), "one probability of AI for each"),
+        (("six", "--detector", "toy_detectors:sure"), "gave 1.5, no probability"),
+        (("six", "--detector", "toy_detectors:broken"), "failed on a picture (KeyError: 'weights')"),
+        (("six", "--detector", "toy_detectors:bright toy_detectors:bright"), "names one detector twice"),
+        (("six", "--detector", "toy_detectors:bright", "--reference", "x"), "no evaluation in"),
+        (("six", "--detector", "toy_detectors:bright", "--name", "../x"), "no name for a folder"),
+        (("",), "DIR is missing"),
+        (("six",), "no trained model"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(project, capsys, arguments, sentence):
+    six_pictures(project / "six")
+    code, out, err = run(capsys, *arguments)
+    last = err.strip().splitlines()[-1]
+    assert code == 2 and out == "" and last.startswith("error: ") and sentence in last
+    assert not (project / "reports").exists()
+
+
+def test_another_folders_evaluation_is_not_overwritten(project, capsys):
+    path = project / "reports/evaluate/mine/metrics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"folder": "elsewhere"}')
+    six_pictures(project / "six")
+    code, _, err = run(capsys, "six", "--detector", "toy_detectors:bright", "--name", "mine")
+    assert code == 2 and "holds an evaluation of elsewhere: give a NAME" in err
