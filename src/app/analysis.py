@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import logging
 from collections.abc import Callable, Iterator
@@ -102,6 +103,7 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
             f"The file has {len(data) / MEGA:.1f} MB, more than the {limits.file_bytes // MEGA} MB allowed."
         )
         raise PictureError("too_large", sentence)
+    sha256 = hashlib.sha256(data).hexdigest()
     with slot.turn:
         header = open_header(data, limits.pixels, "The file")
         width, height = header.size
@@ -110,8 +112,8 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
             declared = read_declared(data, header)
             image = decode(header, limits.pixels)
             del header  # and with it the pixels in their own mode
-            entry = _predict(image, slot.model)
-            return entry | {"declared": declared, "preview": _shrink(image) if preview else None}
+            entry = _predict(image, slot.model) | {"sha256": sha256, "declared": declared}
+            return entry | {"preview": _shrink(image) if preview else None}
 
 
 def _check_pixels(data: bytes, header: ImageFile, limits: Limits) -> None:

@@ -199,17 +199,22 @@ PUBLIC_FACTS = (
 """Entries of a bundle's card that are shown to everybody."""
 
 
+VERSION_DIGITS = 12
+
+
 def public_facts(model: Model) -> dict[str, Any]:
     """What everybody may know about a model, for `GET /model` and its card.
 
     Returns:
-        `name` and `title` (for people), `trained_on` and `reading` (sentences), `notice` (what to say first,
-        or nothing), and `PUBLIC_FACTS` where the bundle has them.
+        `name`, `title` (for people), `version` (the first digits of its file's SHA-256), `trained_on` and
+        `reading` (sentences), `notice` (what to say first, or nothing), and `PUBLIC_FACTS` where the
+        bundle has them.
     """
     facts = model.facts
     return {
         "name": model.name,
         "title": model_name(model.name),
+        "version": str(facts.get("model_sha256", ""))[:VERSION_DIGITS],
         "trained_on": describe_training(facts),
         "reading": describe_reading(facts),
         "notice": DEMONSTRATION if facts.get("demonstration") else "",

@@ -16,7 +16,7 @@ from src.app.model import ModelSlot, public_facts
 from src.app.protection import PictureRate
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.estimate import Estimate
-from src.utils.names import METRICS, metric_name
+from src.utils.names import METRICS, metric_name, percent
 
 pages = Blueprint("pages", __name__)
 
@@ -73,7 +73,7 @@ def card() -> str:
     """What is known about the model, for people."""
     _require_model()
     facts = public_facts(_services().slot.model)
-    return render_template("card.html", facts=facts, metrics=_card_metrics(facts))
+    return render_template("card.html", facts=facts, metrics=_card_metrics(facts), percent=percent)
 
 
 @pages.get("/healthz")

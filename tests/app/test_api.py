@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import re
 import threading
@@ -16,7 +17,7 @@ from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
 from src.utils.datasets import DEMONSTRATION
 from src.utils.settings import PROJECT_ROOT, UserError
-from tests.app.fakes import BLUE, FACTS, GREY, RED, RednessModel, picture, upload
+from tests.app.fakes import BLUE, CALLED, FACTS, GREY, MISSED, POLICY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (
     BODIES,
     blank_png,
@@ -63,12 +64,13 @@ def test_one_picture(client):
         "label": "AI-generated",
         "confidence": 92.0,
         "probability_ai": 0.92,
-        "probability_low": 0.87,
-        "probability_high": 0.97,
+        "probability_low": 0.82,
+        "probability_high": 1.0,
         "verdict": "AI-generated",
         "lean": "AI",
         "reason": "",
         "model": "cnn_scaled",
+        "sha256": hashlib.sha256(picture(RED)).hexdigest(),
         "preview": None,
     }
     assert (declared["format"], declared["width"], declared["height"]) == ("PNG", 90, 60)
@@ -619,7 +621,8 @@ def test_alive_ready_and_the_models_facts(client):
     assert client.get("/healthz").get_json() == {"status": "alive"}
     assert client.get("/readyz").get_json() == {"status": "ready"}
     facts = client.get("/model").get_json()
-    assert facts["policy"]["ai_from"] == 0.6 and facts["calibrated"] and facts["name"] == "cnn_scaled"
+    assert (facts["name"], facts["version"], facts["calibrated"]) == ("cnn_scaled", "0" * 12, True)
+    assert facts["track_record"]["sentences"] == [MISSED, CALLED] and facts["policy"] == POLICY
     assert facts["trained_on"] == "a small demonstration sample (1,234 pictures)"
     assert "255 × 255" in facts["reading"] and "model_sha256" not in facts
     assert facts["notice"] == DEMONSTRATION
@@ -627,15 +630,22 @@ def test_alive_ready_and_the_models_facts(client):
 
 def test_the_card_is_a_page_for_people(client):
     page = client.get("/card").text
-    for words in (
-        "0.66 [0.55, 0.76]",
-        "ROC-AUC",
-        "from 60% on",
-        "up to 40%",
-        "must not be used for",
-        DEMONSTRATION,
-    ):
+    for words in ("0.66 [0.55, 0.76]", "ROC-AUC", "must not be used for", DEMONSTRATION, MISSED, CALLED):
         assert words in page
+    assert "lies from 60 % on" in page and "lies up to 40 %" in page
+
+
+def test_the_card_says_why_a_verdict_is_never_given(make_app):
+    never = {"ai_from": None, "clear_up_to": None, "why_no_ai": "It erred.", "why_no_clear": "It missed."}
+    page = make_app(RednessModel({**FACTS, "policy": never, "track_record": None})).test_client().get("/card")
+    for words in (
+        "never: It erred.",
+        "never: It missed.",
+        "was not measured on generators and photo sources",
+    ):
+        assert words in page.text
+    page = make_app(RednessModel({**FACTS, "calibrated": False})).test_client().get("/card")
+    assert "always: it is uncalibrated" in page.text and "whole interval" not in page.text
 
 
 def test_a_model_that_is_no_demonstration_has_no_notice(make_app):

@@ -1,7 +1,10 @@
 // The page: takes pictures in every way people have, and keeps their cards in the order given.
 
 import { Card } from "./card.js";
+import { bookmarklet, isLink, linkIn } from "./links.js";
+import { save, toCsv, toJson } from "./saving.js";
 import { predict } from "./sending.js";
+import { watchServer } from "./server.js";
 import { WORDS, added, answered, onlyTheFirst, shortLink, tally, tooLarge } from "./words.js";
 
 const element = (id) => document.getElementById(id);
@@ -10,38 +13,35 @@ const MAX_FILES = Number(drop.dataset.files);
 const MAX_BYTES = Number(drop.dataset.fileBytes);
 
 const states = new Map(); // a card and its state: "" while open, then a verdict or "error"
+const MAY_PASS = ["no_connection", "busy", "no_model", "refused", "failed"]; // reasons that are not the file's own
 let clearing = new AbortController();
 let previews = Promise.resolve(); // one at a time: a phone's memory is small
-const model = waitForModel();
+let facts = null; // the model's, as they were last seen
+const known = watchServer(showServer);
 
-// --- the model ---
+// --- the server and its model ---
 
-async function waitForModel() {
-  for (;;) {
-    const response = await fetch("model").catch(() => null);
-    const answer = await response?.json().catch(() => null);
-    if (response?.ok) return showModel(answer);
-    const failed = answer?.error && !/still/.test(answer.error);
-    if (failed) showNoModel(answer.error);
-    await new Promise((resolve) => setTimeout(resolve, failed ? 2000 : 1000)); // the server keeps trying too
-  }
+function showServer(state, detail) {
+  element("model-chip").dataset.state = state;
+  if (state === "ready") showModel(detail);
+  if (state === "loading") element("model-name").textContent = WORDS.modelIsLoading;
+  if (state === "gone") element("model-name").textContent = WORDS.serverGone;
+  if (state === "failed") showNoModel(detail);
 }
 
-function showModel(facts) {
+function showModel(found) {
+  facts = found;
   const link = document.createElement("a");
   link.href = "card";
   link.textContent = facts.title;
   element("model-name").replaceChildren(WORDS.model, link);
-  element("model-chip").dataset.state = "ready";
   element("reading").textContent = facts.reading;
   element("notice").hidden = true;
   if (facts.notice) notify(facts.notice);
-  return facts;
 }
 
 function showNoModel(sentence) {
   element("model-name").textContent = WORDS.noModel;
-  element("model-chip").dataset.state = "failed";
   notify(sentence);
 }
 
@@ -54,10 +54,11 @@ function notify(sentence) {
 
 function addFiles(files) {
   take([...files], (file) => {
-    const card = addCard(file.name || WORDS.pasted);
+    const name = file.name || WORDS.pasted;
+    const card = addCard(name, name);
     const shown = preview(card, file);
     if (file.size > MAX_BYTES) {
-      fail(card, { error: tooLarge(file.size, MAX_BYTES) });
+      fail(card, { error: tooLarge(file.size, MAX_BYTES), code: "too_large" });
       return;
     }
     const body = new FormData();
@@ -67,7 +68,7 @@ function addFiles(files) {
 }
 
 function addLinks(links) {
-  take(links, (link) => ask(addCard(shortLink(link)), { urls: [link] }, Promise.resolve(true)));
+  take(links, (link) => ask(addCard(shortLink(link), link), { urls: [link] }, Promise.resolve(true)));
 }
 
 function take(list, add) {
@@ -75,12 +76,19 @@ function take(list, add) {
   const taken = list.slice(0, MAX_FILES);
   const [first] = taken.map((item) => { add(item); return element("cards").lastElementChild; });
   say(added(taken.length));
-  element("link-error").textContent = list.length > MAX_FILES ? onlyTheFirst(MAX_FILES, list.length) : "";
+  complain(list.length > MAX_FILES ? onlyTheFirst(MAX_FILES, list.length) : "");
   first.scrollIntoView({ block: "nearest" });
 }
 
-function addCard(name) {
-  const card = new Card(element("card-template"), name);
+// Say below the ways in what did not work; `input` tells whether that is due to what the visitor wrote.
+function complain(sentence, input = false) {
+  element("link-error").textContent = sentence;
+  if (input) element("link").setAttribute("aria-invalid", "true");
+  else element("link").removeAttribute("aria-invalid");
+}
+
+function addCard(name, given) {
+  const card = new Card(element("card-template"), name, given);
   element("cards").append(card.item);
   states.set(card, "");
   showTally();
@@ -101,20 +109,24 @@ async function ask(card, body, needsPreview) {
   const entry = await predict(body, { preview: wantsCopy, report, signal });
   if (signal.aborted) return;
   if (entry.error) {
-    fail(card, entry);
+    const again = () => { states.set(card, ""); showTally(); ask(card, body, needsPreview); };
+    fail(card, entry, body.urls || MAY_PASS.includes(entry.code) ? again : undefined);
     return;
   }
   if (entry.preview) await card.showPicture(toBlob(entry.preview));
-  card.showAnswer(entry, await model);
-  settle(card, entry.verdict, answered(card.name, entry));
+  await known;
+  card.showAnswer(entry, facts);
+  settle(card, entry.verdict, { ...entry, model_version: facts.version }, answered(card.name, entry));
 }
 
-function fail(card, { error, suggestion }) {
-  card.showError(error, suggestion, (link) => addLinks([link]));
-  settle(card, "error", `${card.name}: ${error}`);
+function fail(card, entry, again) {
+  const instead = entry.suggestion && (() => addLinks([entry.suggestion]));
+  card.showError(entry.error, { again, instead });
+  settle(card, "error", entry, `${card.name}: ${entry.error}`);
 }
 
-function settle(card, state, sentence) {
+function settle(card, state, entry, sentence) {
+  card.result = { ...entry, filename: card.result.filename, date: new Date().toISOString() };
   states.set(card, state);
   say(sentence);
   showTally();
@@ -134,6 +146,7 @@ function say(sentence) {
 function showTally() {
   element("tally").textContent = tally([...states.values()]);
   element("results").hidden = !states.size;
+  for (const id of ["save-csv", "save-json"]) element(id).disabled = ![...states.values()].some(Boolean);
   document.body.classList.toggle("has-results", states.size > 0);
 }
 
@@ -149,27 +162,40 @@ function clearAll() {
 
 // --- the ways in ---
 
-const isLink = (text) => /^https?:\/\/\S+$/i.test(text);
+function takeChosen() {
+  addFiles(element("files").files);
+  element("files").value = "";
+}
 
-element("files").addEventListener("change", ({ target }) => {
-  addFiles(target.files);
-  target.value = "";
-});
+element("files").addEventListener("change", takeChosen);
+takeChosen(); // those that were chosen while this script was on its way
 
 element("link-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = element("link");
-  const links = input.value.trim().split(/\s+/);
-  if (links.every(isLink)) {
+  const links = input.value.split(/\s+/).filter(Boolean);
+  if (!links.length) { // nothing was given, as on the keyboard's way past this field: nothing is wrong
+    complain("");
+    input.focus();
+  } else if (links.every(isLink)) {
     input.value = "";
-    input.removeAttribute("aria-invalid");
+    element("link-hint").hidden = true;
     addLinks(links);
   } else {
-    input.setAttribute("aria-invalid", "true");
-    element("link-error").textContent = WORDS.notALink;
+    complain(WORDS.notALink, true);
     input.focus();
   }
 });
+
+element("link").value ||= linkIn(location.href);
+element("link-hint").hidden = !linkIn(location.href);
+
+element("bookmarklet").href = bookmarklet(location.href);
+element("bookmarklet").addEventListener("click", (event) => {
+  event.preventDefault();
+  element("bookmarklet-hint").hidden = false;
+});
+element("elsewhere").hidden = false;
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) {
@@ -182,14 +208,19 @@ document.addEventListener("paste", (event) => {
 });
 
 let depth = 0; // enter and leave fire for every element on the way
+let own = false; // something of this page is dragged, such as the bookmark
+
+document.addEventListener("dragstart", () => { own = true; });
+document.addEventListener("dragend", () => { own = false; });
 
 document.addEventListener("dragenter", () => {
+  if (own) return;
   depth += 1;
   document.body.classList.add("dragging");
 });
 
 document.addEventListener("dragleave", () => {
-  depth -= 1;
+  depth = Math.max(0, depth - 1);
   if (depth === 0) document.body.classList.remove("dragging");
 });
 
@@ -199,6 +230,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   document.body.classList.remove("dragging");
+  if (own) return;
   const { files } = event.dataTransfer;
   const links = event.dataTransfer.getData("text/uri-list").split(/\s+/).filter(isLink);
   if (files.length) addFiles(files);
@@ -206,3 +238,10 @@ document.addEventListener("drop", (event) => {
 });
 
 element("clear").addEventListener("click", clearAll);
+
+// --- saving ---
+
+const results = () => [...states].filter(([, state]) => state).map(([card]) => card.result);
+
+element("save-csv").addEventListener("click", () => save(toCsv(results()), "text/csv", "csv"));
+element("save-json").addEventListener("click", () => save(toJson(results(), facts), "application/json", "json"));

@@ -1,22 +1,29 @@
 // One picture's card: its preview, progress, answer or error, and the evidence map.
 
+import { printReport } from "./report.js";
+import { row } from "./rows.js";
 import {
-  WORDS, bandLabel, declaredRows, explain, modelLine, percent, previewOf, scaleLabel, silence, strongest,
+  WORDS, declaredRows, declaredSentence, explain, modelLine, previewOf, probabilitySentence, reasonSentence, strongest,
+  trackRecord, verdictKind, verdictWords,
 } from "./words.js";
 
 const PREVIEW_SIDE = 900;
-const VERDICTS = { "No sign of AI": "human", "AI-generated": "ai", Uncertain: "unsure" };
 const RGB = { ai: [213, 94, 0], human: [0, 114, 178] };
 
 export class Card {
-  constructor(template, name) {
+  //   name: for people
+  //   given: the file's name or the whole link, for what is saved
+  constructor(template, name, given) {
     this.item = template.content.cloneNode(true).firstElementChild;
     this.name = name;
+    this.result = { filename: given }; // the answer's entry, once there is one
     this.root = this.find(".card");
     this.find(".name").textContent = name;
     this.find(".evidence-button").addEventListener("click", () => this.toggleEvidence());
-    this.find(".declared-button").addEventListener("click", () => {
-      this.find(".declared").hidden = !toggle(this.find(".declared-button"));
+    this.find(".declared-button").addEventListener("click", () => this.toggleDeclared());
+    this.find(".report-button").addEventListener("click", () => {
+      const picture = this.root.classList.contains("has-picture") ? this.find(".picture") : null;
+      printReport(picture, this.result, this.facts);
     });
   }
 
@@ -52,32 +59,38 @@ export class Card {
   showProgress(text, value) {
     const bar = this.find("progress");
     this.root.dataset.state = "busy";
+    this.find(".failure").hidden = true;
     this.find(".progress-text").textContent = `${text}…`;
     if (value === null) bar.removeAttribute("value");
     else bar.value = value;
   }
 
-  showError(sentence, suggestion, retry) {
+  // Show what went wrong; `again` and `instead` are called if the visitor asks for that, and may be missing.
+  showError(sentence, { again, instead }) {
     this.root.dataset.state = "failed";
     if (!this.root.classList.contains("has-picture")) this.root.classList.add("without-picture");
-    this.find(".error-text").textContent = sentence;
-    const button = this.find(".suggestion");
-    button.hidden = !suggestion;
-    if (suggestion) button.addEventListener("click", () => retry(suggestion), { once: true });
+    this.find(".failure").hidden = false;
+    this.find(".failure .error-text").textContent = sentence;
+    offer(this.find(".suggestion"), instead);
+    offer(this.find(".again"), again && (() => {
+      this.find(".name").focus(); // the button is about to go
+      this.showProgress(WORDS.again, null);
+      again();
+    }));
   }
 
-  showAnswer(prediction, facts) {
-    const { probability_ai: probability, verdict, declared } = prediction;
-    const band = silence(facts.policy);
+  showAnswer(entry, facts) {
+    this.facts = facts;
+    this.evidence = entry.evidence;
     this.root.dataset.state = "done";
-    this.root.dataset.verdict = VERDICTS[verdict] ?? "unsure";
-    this.find(".verdict").textContent = verdict;
-    this.find(".sentence").textContent = explain(prediction);
-    this.showScale(probability, band, facts.threshold ?? 0.5);
-    this.find(".declares-ai").hidden = !declared.says_ai;
-    this.find(".declared dl").append(...declaredRows(declared).map(row));
+    this.root.dataset.verdict = verdictKind(entry);
+    this.find(".verdict").textContent = verdictWords(entry);
+    this.find(".sentence").textContent = explain(entry);
+    this.find(".reason").textContent = reasonSentence(entry);
+    this.find(".record").textContent = trackRecord(facts);
+    this.showScale(entry);
+    this.showDeclared(entry.declared);
     this.find(".model-line").replaceChildren(...modelParts(facts));
-    this.evidence = prediction.evidence;
     const button = this.find(".evidence-button");
     if (!this.evidence || !this.root.classList.contains("has-picture")) {
       button.hidden = true;
@@ -86,17 +99,29 @@ export class Card {
     this.find(".answer").hidden = false;
   }
 
-  showScale(probability, band, threshold) {
-    const [low, high] = band ?? [threshold, threshold];
+  // The interval alone: a mark at one value within it would say more than is known.
+  showScale(entry) {
     const scale = this.find(".scale");
-    const set = (name, value) => scale.style.setProperty(name, `${100 * value}%`);
-    set("--at", probability);
-    set("--low", low);
-    set("--high", high);
-    set("--shift", Math.min(0.9, Math.max(0.1, probability)));
-    this.find(".marker-label").textContent = percent(probability);
-    this.find(".band-label").textContent = band ? bandLabel(band) : "";
-    scale.setAttribute("aria-label", scaleLabel(probability, band));
+    const sentence = probabilitySentence(entry);
+    scale.hidden = !sentence;
+    scale.style.setProperty("--low", `${100 * entry.probability_low}%`);
+    scale.style.setProperty("--high", `${100 * entry.probability_high}%`);
+    scale.setAttribute("aria-label", sentence);
+  }
+
+  // What the file declares stands first, and open, where it names a generator or carries a camera's signature.
+  showDeclared(declared) {
+    this.find(".declared dl").append(...declaredRows(declared).map(row));
+    const sentence = declaredSentence(declared);
+    if (!sentence) return;
+    this.root.dataset.declares = sentence.kind;
+    this.find(".declares").textContent = sentence.text;
+    this.find(".declares").hidden = this.find(".kicker").hidden = false;
+    this.toggleDeclared();
+  }
+
+  toggleDeclared() {
+    this.find(".declared").hidden = !toggle(this.find(".declared-button"));
   }
 
   toggleEvidence() {
@@ -145,14 +170,10 @@ function toggle(button) {
   return open;
 }
 
-function row([name, value]) {
-  const group = document.createElement("div");
-  const term = document.createElement("dt");
-  const text = document.createElement("dd");
-  term.textContent = name;
-  text.textContent = value;
-  group.append(term, text);
-  return group;
+// Show a button if there is something to do, which it does when pressed.
+function offer(button, action) {
+  button.hidden = !action;
+  button.onclick = action ?? null;
 }
 
 function mark(text, className) {

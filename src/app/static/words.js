@@ -3,6 +3,8 @@
 export const WORDS = {
   model: "Model: ",
   noModel: "No model",
+  modelIsLoading: "Model is loading…",
+  serverGone: "The server does not answer",
   pasted: "Pasted picture",
   notALink: "That is not a link: it should begin with https://",
   noEvidence: "This model gives no evidence map. ",
@@ -11,6 +13,7 @@ export const WORDS = {
   analysed: "Being analysed",
   fetched: "Being fetched and analysed",
   tryingAgain: "The connection broke: trying again",
+  again: "Trying again",
   manyThisMinute: "Many pictures this minute: waiting for a turn",
   manyAtOnce: "Many uploads at once: waiting for a turn",
   modelLoads: "Waiting for the model to load",
@@ -21,14 +24,18 @@ export const WORDS = {
   blue: "blue",
   forHuman: " for human-made; ",
   fainter: "the fainter, the less it counted.",
+  noTrackRecord: "How often this model errs on generators and photo sources that it had not met was not measured.",
 };
 
-export function percent(probability) {
-  const value = 100 * probability;
-  if (value > 0 && value < 1) return "under 1%";
-  if (value < 100 && value > 99) return "over 99%";
-  return `${Math.round(value)}%`;
+// The interval in words, rounded as in the reasons that the server gives.
+export function interval({ probability_low: low, probability_high: high }) {
+  if (low === null || high === null) return "";
+  const [from, to] = [percent(low), percent(high)];
+  return from === to ? `about ${to}` : `between ${from} and ${to}`;
 }
+
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const keepTogether = (text) => text.replaceAll(" %", "\u00a0%");
 
 export function count(number, one, many) {
   return `${number} ${number === 1 ? one : many}`;
@@ -42,18 +49,39 @@ export function megabytes(bytes) {
 export const tooLarge = (bytes, most) => `The file has ${megabytes(bytes)}, more than the ${megabytes(most)} allowed.`;
 export const onlyTheFirst = (most, given) => `Only the first ${most} of ${given} were taken: add the others afterwards.`;
 export const added = (number) => `${count(number, "picture", "pictures")} added.`;
-export const answered = (name, { verdict, probability_ai: ai }) => `${name}: ${verdict}, probability of AI ${percent(ai)}.`;
+export const answered = (name, entry) => [
+  `${name}:`, declaredSentence(entry.declared)?.text, `${verdictWords(entry)}.`, probabilitySentence(entry),
+].filter(Boolean).join(" ");
 export const refused = (status) => `The server answered ${status}.`;
 export const previewOf = (name) => `Preview of ${name}`;
 export const modelLine = ({ title, trained_on: data }) => `Model: ${title}, trained on ${data}; see `;
-export const bandLabel = ([low, high]) => `Uncertain ${Math.round(100 * low)}–${percent(high)}`;
+export const trackRecord = ({ track_record: record }) => (
+  keepTogether(record?.sentences.join(" ") ?? "") || WORDS.noTrackRecord
+);
+export const reportTitle = (name) => `Report on ${name}`;
 
-// Between which probabilities no verdict is ever given.
-export const silence = (policy) => policy ? [policy.clear_up_to ?? 0, policy.ai_from ?? 1] : null;
+const KINDS = { "AI-generated": "ai", "No sign of AI": "clear" };
 
-export function scaleLabel(probability, band) {
-  const zone = band ? `; uncertain from ${percent(band[0])} to ${percent(band[1])}` : "";
-  return `Probability of AI ${percent(probability)}${zone}`;
+// Which colour a verdict has: anything that is not sure has none.
+export const verdictKind = ({ verdict }) => KINDS[verdict] ?? "unsure";
+
+// The verdict, and which way an uncertain one leans.
+export function verdictWords({ verdict, lean }) {
+  return verdict === "Uncertain" && lean !== "none" ? `${verdict}, leans ${lean}` : verdict;
+}
+
+export function probabilitySentence(entry) {
+  const words = interval(entry);
+  return words && `Probability of AI: ${words}.`;
+}
+
+export function reasonSentence({ reason }) {
+  return reason ? keepTogether(`${reason[0].toUpperCase()}${reason.slice(1).replace(/\.$/, "")}.`) : "";
+}
+
+export function explain(entry) {
+  const caveat = entry.verdict === "No sign of AI" ? "That is no proof that a person made it." : "";
+  return [probabilitySentence(entry), caveat].filter(Boolean).join(" ");
 }
 
 // How the pictures on the page stand; a state is "" while open, then a verdict or "error".
@@ -79,11 +107,6 @@ export function shortLink(link) {
   }
 }
 
-export function explain({ probability_ai: probability, reason }) {
-  const sentence = reason ? ` ${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
-  return `Probability of AI: ${percent(probability)}.${sentence}`;
-}
-
 const SOURCES = {
   trainedAlgorithmicMedia: "Made by a generator",
   compositeWithTrainedAlgorithmicMedia: "Partly made by a generator",
@@ -93,6 +116,24 @@ const SOURCES = {
   digitalCreation: "Made by hand on a computer",
   humanEdits: "Edited by a person",
 };
+
+const BY_GENERATOR = ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"];
+const BY_CAMERA = ["digitalCapture", "computationalCapture"];
+
+// What a file says of its making, if it names a generator or carries a camera's signature: it comes before what a
+// model makes of the pixels. `kind` is "ai" or "camera"; null without either.
+export function declaredSentence({ generator, digital_source: source, credentials: signed, says_ai: saysAi }) {
+  const changed = signed && !signed.intact ? "; it was changed since it was signed" : "";
+  const say = (kind, making) => ({ kind, text: `The file says it was ${making} (declared, not proven)${changed}.` });
+  if (saysAi) {
+    const signer = BY_GENERATOR.includes(signed?.digital_source) ? signed.generator : null;
+    const partly = source === "compositeWithTrainedAlgorithmicMedia" ? "partly " : "";
+    return say("ai", `${partly}made by ${generator ?? signer ?? "a generator"}`);
+  }
+  if (!BY_CAMERA.includes(signed?.digital_source)) return null;
+  const signer = signed.issuer ? `, signed by ${signed.issuer}` : ", and signed";
+  return say("camera", `taken with a camera${signer}`);
+}
 
 function credentials({ issuer, generator, intact, digital_source: source }) {
   const signer = issuer ? `Signed by ${issuer}` : "Signed";
@@ -139,4 +180,26 @@ export function strongest(map) {
   if (best.value === 0) return "";
   const side = best.value > 0 ? "AI-generated" : "human-made";
   return `Its strongest sign, for ${side}, lies in the ${place(best.row, best.column, map.length, map[0].length)}.`;
+}
+
+const LONGEST_ON_PAPER = 300;
+
+// What a printed report says of one picture, as [name, value] rows.
+export function reportRows(result, facts) {
+  const declared = declaredRows(result.declared).map(([name, value]) => [
+    name, value.length > LONGEST_ON_PAPER ? `${value.slice(0, LONGEST_ON_PAPER)}…` : value,
+  ]);
+  const rows = [
+    ["File", result.filename],
+    ["SHA-256", result.sha256],
+    ["The file declares", declaredSentence(result.declared)?.text ?? "Neither a generator nor a camera's signature."],
+    ["Verdict", verdictWords(result)],
+    ["What that means", explain(result)],
+    ["Why", reasonSentence(result)],
+    ["Track record", trackRecord(facts)],
+    ["Model", `${facts.title} (${facts.name}), version ${facts.version || "unknown"}, trained on ${facts.trained_on}`],
+    ["Date", `${result.date.slice(0, 16).replace("T", " ")} UTC`],
+    ...declared,
+  ];
+  return rows.filter(([, value]) => value);
 }
