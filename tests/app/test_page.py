@@ -4,91 +4,21 @@ import re
 import threading
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from src.app import create_app
 from src.app.limits import Limits
 from src.utils.datasets import DEMONSTRATION
 from src.utils.settings import PROJECT_ROOT, UserError
-from tests.app.browser import launch, serving
+from tests.app.browser import SIZES, as_file, assert_accessible, cards, give, pixel, ready, serving, wait_for
 from tests.app.fakes import ACROSS, BLUE, CALLED, FACTS, GREY, MISSED, RED, TOO_CLOSE, RednessModel, picture
-from tests.app.gunicorn_server import gunicorn
-from tests.app.served import make_app
-from tests.data.hostile_server import hostile_server
 from tests.data.signing import CAPTURED, sign
 
 pytestmark = pytest.mark.browser
 
-SIZES = {"wide": (1280, 900), "phone": (360, 740)}
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
-
-
 everywhere = pytest.mark.parametrize("address", ["in this process", "gunicorn"], indirect=True)
 """For tests of what page and server do together: served as in the other tests, and as it is deployed."""
-
-
-@pytest.fixture(scope="module")
-def address(request):
-    if getattr(request, "param", None) == "gunicorn":
-        with gunicorn("tests.app.served:make_app()", workers=2) as server:
-            yield server.url
-    else:
-        with serving(make_app()) as url:
-            yield url
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    with hostile_server() as server:
-        yield f"http://127.0.0.1:{server.server_port}"
-
-
-@pytest.fixture
-def open_page(browser, address):
-    """Opens the page; at the end, nothing may have gone to the console or to another host."""
-    contexts, complaints = [], []
-
-    def open_at(url=address, size="wide", scheme="light", expected_complaints=()):
-        width, height = SIZES[size]
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-
-        def complain(text):
-            if not any(word in text for word in expected_complaints):
-                complaints.append(text)
-
-        page.on("console", lambda message: message.type in ("error", "warning") and complain(message.text))
-        page.on("pageerror", lambda error: complain(str(error)))
-        page.on("request", lambda request: request.url.startswith(url) or complain(f"asked {request.url}"))
-        page.goto(url)
-        return page
-
-    yield open_at
-    stored = [context.storage_state() for context in contexts]
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert all(state == {"cookies": [], "origins": []} for state in stored)
-
-
-def ready(model):
-    """An app whose model is loaded."""
-    app = create_app(lambda: model, Limits())
-    assert app.extensions["pictures"].slot.settled.wait(10)
-    return app
 
 
 def with_a_comment(jpeg):
@@ -101,30 +31,6 @@ def text_chunk(name, text):
     chunk = PngInfo()
     chunk.add_text(name, text)
     return chunk
-
-
-def as_file(name, data, kind="image/png"):
-    return {"name": name, "mimeType": kind, "buffer": data}
-
-
-def give(page, *files):
-    page.set_input_files("#files", [as_file(name, data) for name, data in files])
-
-
-def cards(page):
-    return page.locator(".card")
-
-
-def wait_for(page, number):
-    expect(cards(page)).to_have_count(number)
-    expect(page.locator(".card:is([data-state=waiting], [data-state=busy])")).to_have_count(0, timeout=20_000)
-
-
-def pixel(canvas, x=0.5, y=0.5):
-    """Red, green, blue and opacity of a canvas, at a fraction of its size."""
-    script = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
-        Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]"""
-    return canvas.evaluate(script, [x, y])
 
 
 # --- pictures in, answers out -----------------------------------------------------------------------------
@@ -626,15 +532,6 @@ def test_axe_finds_nothing(open_page, size, scheme):
     assert_accessible(page)
     page.goto(page.url + "card")
     assert_accessible(page)
-
-
-def assert_accessible(page):
-    report = Axe().run(page)
-    found = {
-        violation["id"]: [node["html"][:120] for node in violation["nodes"]]
-        for violation in report.response["violations"]
-    }
-    assert found == {}
 
 
 def test_the_words_of_the_scripts_lie_in_one_file():

@@ -23,7 +23,7 @@ export class Card {
     this.find(".declared-button").addEventListener("click", () => this.toggleDeclared());
     this.find(".report-button").addEventListener("click", () => {
       const picture = this.root.classList.contains("has-picture") ? this.find(".picture") : null;
-      printReport(picture, this.result, this.facts);
+      printReport(picture, this.find(".scale"), this.result, this.facts);
     });
   }
 

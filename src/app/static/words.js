@@ -182,7 +182,7 @@ export function strongest(map) {
   return `Its strongest sign, for ${side}, lies in the ${place(best.row, best.column, map.length, map[0].length)}.`;
 }
 
-const LONGEST_ON_PAPER = 300;
+const LONGEST_ON_PAPER = 160;
 
 // What a printed report says of one picture, as [name, value] rows.
 export function reportRows(result, facts) {
