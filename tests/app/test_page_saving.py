@@ -135,7 +135,7 @@ def pages_on_paper(page, paper="A4"):
 
 def test_a_report_of_one_picture(open_page):
     page = open_page(scheme="dark", expected_complaints=("willReadFrequently",))
-    give(page, ("other.png", picture(BLUE)), ("signed.jpg", sign(picture((130, 0, 70), "JPEG"))))
+    give(page, ("other.png", picture(BLUE)), ("signed.png", sign(picture((130, 0, 70)), "image/png")))
     wait_for(page, 2)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -143,7 +143,7 @@ def test_a_report_of_one_picture(open_page):
     report = page.locator("#report")
     names, values = (report.locator(tag).all_inner_texts() for tag in ("dt", "dd"))
     facts = dict(zip(names, values, strict=True))
-    assert facts["File"] == "signed.jpg" and re.fullmatch(r"[0-9a-f]{64}", facts["SHA-256"])
+    assert facts["File"] == "signed.png" and re.fullmatch(r"[0-9a-f]{64}", facts["SHA-256"])
     assert facts["Verdict"] == "Uncertain, leans AI"
     assert facts["What that means"].replace("\xa0", " ") == "Probability of AI: between 55 % and 75 %."
     assert facts["Why"].replace("\xa0", " ").endswith("too close to 50 %.")
@@ -154,7 +154,7 @@ def test_a_report_of_one_picture(open_page):
     assert "Imaginarium" in facts["Content credentials"]
     expect(report.get_by_role("img", name="Probability of AI: between 55 % and 75 %.")).to_be_visible()
     assert pixel(report.locator("canvas")) == pixel(cards(page).nth(1).locator(".picture"))
-    assert page.title() == "Report on signed.jpg"  # browsers name the PDF after it
+    assert page.title() == "Report on signed.png"  # browsers name the PDF after it
     expect(report).to_be_visible()
     for hidden in (cards(page).first, page.locator("#drop"), page.locator("#results")):
         expect(hidden).to_be_hidden()
