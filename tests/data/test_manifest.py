@@ -185,7 +185,7 @@ def test_unreadable_files_keep_their_row_and_say_why(damaged):
         "fine.png": "",
         "empty.jpg": "empty: is empty (0 bytes)",
         "page.jpg": "not_image: is an HTML page, not a picture",
-        "folder.jpg": "unreadable: cannot be read (Is a directory)",
+        "folder.jpg": "not_file: is a folder, not a file",
     }
     assert manifest["readable"].tolist() == [False, False, True, False, False, False]
     assert manifest["split"].tolist() == ["", "", "unseen", "", "", ""]
@@ -200,7 +200,7 @@ def test_unreadable_report(damaged):
     raw_dir, table = damaged
     table = pd.concat([table, table_of(["gone_too.jpg"])], ignore_index=True)
     report = unreadable_report(scan(raw_dir, table))
-    assert report["problem"].tolist() == ["missing", "empty", "not_image", "truncated", "unreadable"]
+    assert report["problem"].tolist() == ["missing", "empty", "not_file", "not_image", "truncated"]
     assert report["files"].tolist() == [2, 1, 1, 1, 1]
     assert report["example"][0] == "gone.jpg (missing)"
     fine = scan(raw_dir, table_of(["fine.png"]))
