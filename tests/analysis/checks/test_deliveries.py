@@ -11,15 +11,17 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from src.utils.analysis.checks import deliveries
 from src.utils.analysis.checks.deliveries import (
     calls_of,
+    delivery_records,
     delivery_table,
     readable_deliveries,
     score_deliveries,
     sizes_sentence,
+    unseen_ways,
     verdict_changes,
     verdicts_of,
 )
 from src.utils.analysis.scoring.parts import part_of
-from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
+from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE, DELIVERIES
 from src.utils.files import hash_file
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.settings import Settings
@@ -205,3 +207,18 @@ def test_it_is_said_how_many_pictures_are_made_smaller():
         "Made smaller, of 3 pictures: 0 to 1600 px, 1 to 1024 px, 1 to 768 px, 2 to 640 px, 2 to 512 px; "
         "the others are only compressed."
     )
+
+
+def test_what_a_policy_is_chosen_on_are_the_unseen_pictures_through_the_named_deliveries():
+    images = make_part(8).images.assign(split=["test", "unseen"] * 4)
+    sent = part_of(images, "test", "unseen")
+    scores = {name: np.arange(8.0) + place for place, name in enumerate(ALL_DELIVERIES)}
+    new, ways = unseen_ways(images, sent, {"best": scores})
+    assert new.images["file_name"].tolist() == [f"{one}.png" for one in (1, 3, 5, 7)]
+    assert list(ways["best"]) == list(DELIVERIES)
+    assert ways["best"][AS_THEY_ARE].tolist() == [1.0, 3.0, 5.0, 7.0]
+
+
+def test_what_is_kept_names_its_pictures_and_its_model():
+    kept = delivery_records("test", "best", pd.DataFrame({"a": [np.nan]}), pd.DataFrame({"b": [1]}))
+    assert kept == {"pictures": "test", "model": "best", "rates": [{"a": None}], "verdicts": [{"b": 1}]}

@@ -8,14 +8,16 @@ is asked apart again: a person sends one picture, once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from src.utils.analysis.checks.robustness import measure_odds
-from src.utils.analysis.scoring.parts import Part, source_weights
+from src.utils.analysis.scoring.parts import Part, source_weights, sub_part
 from src.utils.analysis.scoring.scores import at_temperature, score_versions, scores_folder
+from src.utils.analysis.scoring.tables import table_records
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE, DELIVERIES, deliver_all
 from src.utils.estimate import Estimate
@@ -82,6 +84,40 @@ def score_deliveries(
         predictor, part.images, settings.raw_dir, memory, "deliveries", deliver_all, progress
     )
     return dict(zip(ALL_DELIVERIES, odds.reshape(-1, len(ALL_DELIVERIES)).T, strict=True))
+
+
+def unseen_ways(
+    images: pd.DataFrame, sent: Part, scores: Mapping[str, Scores]
+) -> tuple[Part, dict[str, dict[str, NDArray[np.float64]]]]:
+    """The unseen pictures among those that were sent, and what each model said of them through each delivery.
+
+    Args:
+        images: Readable rows of the manifest.
+        sent: The pictures that were scored.
+        scores: By model, from `score_deliveries`.
+
+    Returns:
+        The part, and by model, then by the names of `DELIVERIES`, log-odds of its pictures.
+    """
+    unseen = (sent.images["split"] == "unseen").to_numpy()
+    ways = {
+        model: {name: odds[unseen] for name, odds in one.items() if name in DELIVERIES}
+        for model, one in scores.items()
+    }
+    return sub_part(images, sent, sent.images[unseen]), ways
+
+
+def delivery_records(where: str, model: str, table: pd.DataFrame, changes: pd.DataFrame) -> dict[str, Any]:
+    """What `metrics.json` keeps: of which pictures, of which model, both tables by row.
+
+    Args:
+        where: Name of the part.
+        model: The model's name.
+        table: From `delivery_table`.
+        changes: From `verdict_changes`.
+    """
+    rates, verdicts = table_records(table), table_records(changes)
+    return {"pictures": where, "model": model, "rates": rates, "verdicts": verdicts}
 
 
 def delivery_table(
