@@ -238,6 +238,11 @@ def test_a_policy_says_what_its_verdicts_were_worth_or_why_there_are_none() -> N
         "at equal numbers of both classes 0.95 [0.70, 0.99] are right.",
         "It cannot clear.",
     ]
+    never = found | {"said": 0, "right": 0}
+    assert (
+        "source at hand never said it, so it rests on all sources together."
+        in verdict_policy(policy | {"evidence": {"ai": never}})[0]
+    )
     silent = policy | {
         "ai_from": None,
         "why_no_ai": "Nothing supports it.",

@@ -129,10 +129,16 @@ def verdict_policy(policy: Mapping[str, Any]) -> list[str]:
             said.append(why)
             continue
         found = policy["evidence"][record]
+        worth = (
+            f"by policies chosen without the source at hand {found['said']:,} times, {found['right']:,} of "
+            f"them rightly; at equal numbers of both classes "
+            f"{Estimate(**found['precision']).text()} are right"
+            if found["said"]
+            else "policies chosen without the source at hand never said it, "
+            "so it rests on all sources together"
+        )
         said.append(
-            f"*{verdict}* is said where the whole interval lies {side.format(percent(edge))}: by policies "
-            f"chosen without the source at hand {found['said']:,} times, {found['right']:,} of them rightly; "
-            f"at equal numbers of both classes {Estimate(**found['precision']).text()} are right."
+            f"*{verdict}* is said where the whole interval lies {side.format(percent(edge))}: {worth}."
         )
     return list(dict.fromkeys(said))
 

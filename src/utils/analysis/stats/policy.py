@@ -42,6 +42,9 @@ LEAST_GROUPS = 10
 """Groups of each class without which nothing supports a verdict. Fewer than elsewhere, since a policy asks
 for a bound and not for a width, and the expanded percentiles and the exact bound widen with few groups."""
 
+DRAWS = 4000
+"""Resamples for a policy: with fewer, a lower end far out among a few sources moves by several percent."""
+
 NOTHING_SUPPORTS = (
     "Nothing supports a verdict: "
     "this model was not tried on generators and photo sources that it had not met."
@@ -110,9 +113,7 @@ class Shares(NamedTuple):
         return self.would_do(speaks_for) and self.worth[0] >= RIGHT_LOW
 
 
-def choose_policy(
-    tried: Tried, ai_at_least: float = 0.5, resamples: int = RESAMPLES, seed: int = 0
-) -> Policy:
+def choose_policy(tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS, seed: int = 0) -> Policy:
     """Choose the widest cut-offs for which the rule holds on every way of delivery.
 
     Args:
@@ -134,7 +135,7 @@ def choose_policy(
 
 
 def policy_with_evidence(
-    tried: Tried, ai_at_least: float = 0.5, resamples: int = RESAMPLES, seed: int = 0
+    tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS, seed: int = 0
 ) -> Policy:
     """The policy of all sources, with what policies chosen without a source say of that source.
 
@@ -336,7 +337,11 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
     drawn = np.array(list(draw_weights(groups, resamples, seed)))
     totals = drawn @ member
     of_others = len(np.unique(tried.group[tried.label != speaks_for]))
-    unmet = np.random.default_rng(seed).beta(1, of_others, resamples)
+    unmet = np.random.default_rng([seed, 2]).beta(1, of_others, resamples)
+    sides = [
+        (one, _draw_sources(totals[:, one] > 0, [seed, number]))  # seeds that are no other draw's
+        for number, one in enumerate((true, ~true))
+    ]
 
     def measure(said: NDArray[np.bool_], delivery: str, bounds: bool = False) -> Shares:
         hit = member[said].sum(axis=0) / member.sum(axis=0)
@@ -345,7 +350,7 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
         if bounds and right > 0:
             hits = drawn @ (member * said[:, None])
             each_right, each_wrong = (
-                _mean_shares(hits[:, one], totals[:, one], seed) for one in (true, ~true)
+                _mean_shares(hits[:, one], totals[:, one], weight) for one, weight in sides
             )
             each_wrong = (1 - unmet) * each_wrong + unmet
             low, high = percentile_interval(each_right / (each_right + each_wrong), groups.smallest)
@@ -355,17 +360,29 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
     return measure
 
 
-def _mean_shares(hits: NDArray[np.float64], totals: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Mean share over as many sources, drawn with replacement, in each resample, float64 [resamples].
+def _draw_sources(there: NDArray[np.bool_], seed: list[int]) -> NDArray[np.float64]:
+    """How often each resample draws each source of a class, of those that it holds a group of.
 
     What is new is the source: without drawing sources, too, an interval would speak of these sources alone.
+
+    Args:
+        there: Whether a resample holds a group of a source, bool [resamples, sources].
+        seed: Seed of the draws.
+
+    Returns:
+        float64 [resamples, sources].
     """
-    resamples, sources = totals.shape
-    drawn = np.random.default_rng(seed).multinomial(sources, np.full(sources, 1 / sources), resamples)
-    weight = drawn * (totals > 0)
+    resamples, sources = there.shape
+    return there * np.random.default_rng(seed).multinomial(sources, np.full(sources, 1 / sources), resamples)
+
+
+def _mean_shares(
+    hits: NDArray[np.float64], totals: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted mean of the sources' shares in each resample, float64 [resamples]; NaN without a source."""
     shares = np.divide(hits, totals, out=np.zeros_like(hits), where=totals > 0)
     known = weight.sum(axis=1)
-    return np.divide((weight * shares).sum(axis=1), known, out=np.full(resamples, np.nan), where=known > 0)
+    return np.divide((weight * shares).sum(axis=1), known, out=np.full(len(hits), np.nan), where=known > 0)
 
 
 def _precision(right: float, wrong: float) -> float:
