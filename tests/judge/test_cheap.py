@@ -33,7 +33,7 @@ def explained(folder, tmp_path, delivery=None, files=True, detector=None):
     pixels = measure_pixels(part.images, folder, tmp_path / "memory", "one", delivery, progress=False)
     ranked = rank_cheaply(part, pixels, files, folds)
     said = detector(part) if detector else np.random.default_rng(0).random(len(part.label))
-    return explain(part, ranked, {"detector": said}, folds)
+    return explain(part, ranked, {"detector": said}, folds, resamples=100)
 
 
 def test_a_size_that_tells_the_class_is_found_and_a_perfect_detector_shows_nothing_beyond_it(tmp_path):

@@ -11,7 +11,10 @@ import pytest
 
 from src.utils import evaluate
 from src.utils.evaluate import main
+from src.utils.judge import figures, report
 from src.utils.judge.judgement import TOGETHER
+from src.utils.plots.figure.saving import save_figure
+from src.utils.plots.figure.style import new_figure
 from src.utils.settings import Settings
 from tests.judge.folders import BRIGHT, noise_pictures, six_pictures
 
@@ -54,7 +57,7 @@ def test_from_a_folder_to_scores_metrics_figures_and_a_page(project, capsys):
     assert list(found) == ["as_it_is", "alike-20"]
     assert found["as_it_is"]["auc"] == {"value": pytest.approx(8 / 9), "low": None, "high": None}
     assert found["as_it_is"]["confusion_matrix"] == [[2, 1], [1, 2]]
-    assert found["as_it_is"]["sources"][0]["source"] == "not known"
+    assert metrics["detectors"]["toy_detectors:bright"]["sources"][0]["source"] == "not known"
     page = (folder / "report.html").read_text()
     assert "human/bad.jpg" in page and 'src="data:image/png;base64,' in page
     assert "http" not in page.replace("http-equiv", "") and "<script" not in page
@@ -65,8 +68,9 @@ def test_from_a_folder_to_scores_metrics_figures_and_a_page(project, capsys):
     assert not (project / "six/.cache").exists() and len(list((project / "six").rglob("*"))) == 9
 
 
-def test_several_are_compared_and_an_earlier_evaluation_too(project, capsys):
-    noise_pictures(project / "noise", 60)
+def test_several_are_compared_and_an_earlier_evaluation_too(project, capsys, monkeypatch):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])  # they take longest, and are seen above
+    noise_pictures(project / "noise", 30)
     code, *_ = run(capsys, "noise", "--detector", "toy_detectors:bright", "--name", "first")
     assert code == 0
     both = ("--detector", "toy_detectors:bright toy_detectors:dark", "--name", "second")
@@ -83,11 +87,39 @@ def test_several_are_compared_and_an_earlier_evaluation_too(project, capsys):
     said = [row for row in rows_of(project / "reports/evaluate/second") if row["detector"] == TOGETHER]
     np.testing.assert_allclose([float(row["probability_ai"]) for row in said], 0.5)
     reference = metrics["reference"]
-    assert (reference["name"], reference["pictures"], reference["only_there"]) == ("first", 60, 1)
+    assert (reference["name"], reference["pictures"], reference["only_there"]) == ("first", 30, 1)
     assert list(reference["differences"]) == ["toy_detectors:bright_minus_toy_detectors:bright"]
     same = reference["differences"]["toy_detectors:bright_minus_toy_detectors:bright"]["as_it_is"]
     assert all(numbers["value"] == 0 for numbers in same.values())
     assert "minus the best cheap classifier" in out
+
+
+def test_names_are_data(project, capsys, monkeypatch):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])
+    folder = noise_pictures(project / "odd <i> $ folder", 8)
+    table = (folder / "train.csv").read_text().replace("Flux", "<script>alert(1)</script>")
+    (folder / "train.csv").write_text(table.replace("2.png", "<b>&.png"))
+    (folder / "2.png").rename(folder / "<b>&.png")
+    (folder / "0.png").write_bytes(b"")
+    code, *_ = run(capsys, folder, "--detector", "toy_detectors:bright", "--name", "odd")
+    page = (project / "reports/evaluate/odd/report.html").read_text()
+    assert code == 1 and "<script" not in page and "&lt;script&gt;alert(1)" in page and "0.png" in page
+    assert "<b>&.png" in {row["file_name"] for row in rows_of(project / "reports/evaluate/odd")}
+    odd = os.fsdecode(b"human/\xff.png")
+    six_pictures(project / "six")
+    (project / "six/human/0.png").rename(project / "six" / odd)
+    assert run(capsys, "six", "--detector", "toy_detectors:bright", "--name", "bytes")[0] == 0
+    assert (
+        odd.encode(errors="surrogateescape") in (project / "reports/evaluate/bytes/scores.csv").read_bytes()
+    )
+
+
+def test_figures_of_detectors_that_are_no_longer_judged_go(tmp_path):
+    save_figure(new_figure("old"), "05_sources_7", "Old.", "Old.", tmp_path, "evaluate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_figures", lambda *_: iter([("01_metrics", new_figure("new"), "New.")]))
+        figures.save_figures(None, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"01_metrics.png", "01_metrics.svg", "index.json"}
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def scan_images(
         return _look_at(raw_dir / files[row].name, files[row].size)
 
     with open_store(cache_path, f"{code_digest(__name__)} Pillow {PIL.__version__}") as store:
-        keys = [" ".join(map(str, file)) for file in files]
+        keys = [" ".join(map(str, file)).encode(errors="backslashreplace").decode() for file in files]
         facts = [Facts(*known) if (known := store.get(key)) else None for key in keys]
         todo = [row for row, known in enumerate(facts) if known is None]
         bar = tqdm(

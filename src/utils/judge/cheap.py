@@ -25,7 +25,7 @@ from src.utils.analysis.checks.probes import Fold, grouped_folds
 from src.utils.analysis.content.spectra import power_spectrum, residual, ring_means
 from src.utils.analysis.scoring.baselines import fit_facts, probability_of_ai
 from src.utils.analysis.scoring.parts import Part, sub_part
-from src.utils.analysis.stats.bootstrap import Statistic, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
@@ -194,6 +194,7 @@ def explain(
     detectors: Mapping[str, NDArray[np.float64]],
     folds: list[Fold],
     seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Explained:
     """Compare detectors with the best cheap classifier on the same pictures, over the same resamples.
 
@@ -203,6 +204,7 @@ def explain(
         detectors: By detector, any score that is higher for AI, [n].
         folds: The same folds; none where a class has too few groups.
         seed: Seed of the bootstrap.
+        resamples: Number of its resamples.
 
     Returns:
         AUCs are means over the folds, for detectors too: a classifier's scores do not compare across folds.
@@ -216,7 +218,7 @@ def explain(
         auc = {name: one(weight) for name, one in ranked.items()}
         return auc | {f"above {name}": auc[name] - auc[best] for name in detectors}
 
-    entries = bootstrap(statistic, part.group, part.label, part.weight, seed=seed)
+    entries = bootstrap(statistic, part.group, part.label, part.weight, resamples, seed)
     return Explained(
         {name: entries[name] for name in ranked},
         best,

@@ -14,7 +14,7 @@ from src.utils.judge.deliveries import delivery_title
 from src.utils.judge.judgement import Answers, Judgement
 from src.utils.names import short_name
 from src.utils.plots.evaluation import metric_forest, probability_plot, roc_plot
-from src.utils.plots.figure.saving import SavedFigure, save_figure
+from src.utils.plots.figure.saving import SavedFigure, drop_figure, read_index, save_figure
 from src.utils.plots.robustness import difference_plot
 from src.utils.plots.unseen import unseen_plot
 
@@ -23,17 +23,21 @@ SHOWN = 6
 
 
 def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[SavedFigure]:
-    """Draw and write all figures.
+    """Draw and write all figures; what an earlier evaluation of the same name drew beside them is removed.
 
     Args:
         judgement: What was found.
         folder: Where they go, with their index.
         seed: Seed of the bands' resamples.
     """
-    return [
+    saved = [
         save_figure(figure, name, caption, caption, folder, "evaluate")
         for name, figure, caption in _figures(judgement, seed)
     ]
+    for entry in read_index(folder):
+        if entry["file"] not in {one.path.name for one in saved}:
+            drop_figure(Path(entry["file"]).stem, folder)
+    return saved
 
 
 def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str]]:
@@ -72,7 +76,7 @@ def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Itera
     found = judgement.metrics[one.name][as_is]
     rate, recall = found["false_positive_rate"], found["recall"]
     title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
-    most = judgement.sources[one.name][as_is].groupby("label").head(16)
+    most = judgement.sources[one.name].groupby("label").head(16)
     yield (
         f"05_sources_{number}",
         unseen_plot(most, (rate.value, recall.value), one.title, note, title),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -90,6 +91,11 @@ def _key(asked: str, module: ModuleType) -> str:
     """Changes with the module's folder of Python files and with every package that is installed."""
     folder = Path(module.__file__).parent if getattr(module, "__file__", None) else None
     files = sorted(folder.glob("*.py")) if folder else []
-    installed = sorted((one.name, one.version) for one in importlib.metadata.distributions())
-    state = [asked, [[path.name, hash_file(path)] for path in files], installed]
+    state = [asked, [[path.name, hash_file(path)] for path in files], _installed()]
     return hash_bytes(json.dumps(state).encode())
+
+
+@functools.cache
+def _installed() -> list[list[str]]:
+    """Name and version of every package that is installed."""
+    return sorted([one.name, one.version] for one in importlib.metadata.distributions())

@@ -62,7 +62,7 @@ class Judgement:
         pictures: The pictures.
         answers: Of each detector, and of all together where there are several.
         metrics: By detector, then by delivery: what `measure` gives.
-        sources: By detector, then by delivery: a row a generator or photo source.
+        sources: By detector, of the pictures as they are: a row a generator or photo source.
         audit: The shortcut audit's row of its best single fact, and that of all container facts together.
         explained: By delivery, detectors beside what is cheap.
         differences: By pair `A_minus_B`, then by delivery.
@@ -71,7 +71,7 @@ class Judgement:
     pictures: Pictures
     answers: list[Answers]
     metrics: dict[str, dict[str, dict]]
-    sources: dict[str, dict[str, pd.DataFrame]]
+    sources: dict[str, pd.DataFrame]
     audit: dict[str, dict]
     explained: dict[str, Explained]
     differences: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
@@ -109,13 +109,7 @@ def judge(
             }
             for one in answers
         },
-        {
-            one.name: {
-                name: measure_sources(part, said, one.threshold, seed)
-                for name, said in one.probability.items()
-            }
-            for one in answers
-        },
+        {one.name: measure_sources(part, one.probability[AS_IT_IS], one.threshold, seed) for one in answers},
         best_facts(pictures, seed),
         explain_all(pictures, answers, deliveries, memory, seed, progress),
         differences(pictures, [one for one in answers if one.name != TOGETHER], seed),

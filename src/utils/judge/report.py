@@ -92,13 +92,8 @@ def metrics_record(judgement: Judgement, compared: dict[str, Any] | None, seed: 
                 "about": one.about,
                 "calibrated": one.calibrated,
                 "threshold": one.threshold,
-                "deliveries": {
-                    name: {
-                        **judgement.metrics[one.name][name],
-                        "sources": table_records(judgement.sources[one.name][name]),
-                    }
-                    for name in judgement.deliveries
-                },
+                "deliveries": judgement.metrics[one.name],
+                "sources": table_records(judgement.sources[one.name]),
             }
             for one in judgement.answers
         },
@@ -119,10 +114,7 @@ def page(judgement: Judgement, record: dict[str, Any], figures: list[SavedFigure
         deliveries=[(one, delivery_title(one)) for one in judgement.deliveries],
         metrics=[(metric, metric_name(metric)) for metric in METRICS],
         compared=[(metric, metric_name(metric)) for metric in COMPARED],
-        sources={
-            one.name: _source_rows(judgement.sources[one.name][judgement.deliveries[0]])
-            for one in judgement.answers
-        },
+        sources={one.name: _source_rows(judgement.sources[one.name]) for one in judgement.answers},
         figures=[
             {
                 "data": base64.b64encode(one.preview).decode("ascii"),

@@ -101,3 +101,11 @@ def test_one_class_in_training_gives_that_answer(only):
     facts = file_facts(manifest)
     model = fit_facts(facts, np.full(len(facts), only), np.ones(len(facts)))
     assert (probability_of_ai(model, facts) == only).all()
+
+
+def test_a_fact_that_no_picture_has_is_no_hindrance():
+    manifest = make_manifest(60, 1).assign(format="PNG", jpeg_quality=np.nan)
+    facts = file_facts(manifest.assign(width=384 + 64 * manifest["label"]))
+    label = manifest["label"].to_numpy()
+    score = probability_of_ai(fit_facts(facts, label, np.ones(len(label))), facts)
+    assert facts["jpeg_quality"].isna().all() and (score[label == 1] > score[label == 0].max()).all()
