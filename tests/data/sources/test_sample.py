@@ -28,7 +28,7 @@ from src.utils.data.sources.sample import (
 from src.utils.data.sources.train_table import TABLE_COLUMNS, read_train_table
 from src.utils.files import hash_file
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
-from tests.data.sources.test_package_files import FakeIndex, index, source_archive, wheel  # noqa: F401
+from tests.data.published.test_package_files import FakeIndex, index, source_archive, wheel  # noqa: F401
 
 SOURCE_COLUMNS = ["package", "path", "label", "generator", "origin", "licence"]
 SOURCE_COLUMNS += ["group", "subject", "split", "keep", "reason", "hash"]

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
-from src.utils.data.sources.package_files import read_pins, take_files
+from src.utils.data.published.package_files import read_pins, take_files
 from src.utils.data.sources.rejected import copy_rejected, read_rejected, rejected_pictures
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.datasets import DATASETS

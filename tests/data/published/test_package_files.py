@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from src.utils.data.sources.package_files import read_pins, take_files
+from src.utils.data.published.package_files import read_pins, take_files
 from src.utils.settings import UserError
 
 
