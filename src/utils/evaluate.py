@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from src.utils.files import hash_bytes, read_json
-from src.utils.judge.detectors import Detector, load_detectors
+from src.utils.judge.detectors.detector import Detector
+from src.utils.judge.detectors.load import load_detectors
 from src.utils.judge.judgement import judge
 from src.utils.judge.pictures import read_pictures
 from src.utils.judge.reference import METRICS_FILE, compare_with, read_reference

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.utils.judge.detectors import Detector
+from src.utils.judge.detectors.detector import Detector
 
 HUMAN, AI = (0.1, 0.2, 0.6), (0.4, 0.8, 0.9)
 """Brightness of flat pictures: at 0.5 one of three is wrong in each class; 8 of 9 pairs are in order."""

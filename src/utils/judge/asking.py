@@ -15,7 +15,7 @@ from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
 from src.utils.data.remembered import compute_once
 from src.utils.judge.deliveries import AS_IT_IS, Delivery, delivery_title
-from src.utils.judge.detectors import Detector
+from src.utils.judge.detectors.detector import Detector
 
 
 def ask_detector(

@@ -24,7 +24,7 @@ from src.utils.judge.cheap import (
     rank_cheaply,
 )
 from src.utils.judge.deliveries import AS_IT_IS, Delivery, deliveries_for
-from src.utils.judge.detectors import Detector
+from src.utils.judge.detectors.detector import Detector
 from src.utils.judge.measure import measure, measure_sources, paired_difference
 from src.utils.judge.pictures import Pictures
 from src.utils.names import ALL_CONTAINER

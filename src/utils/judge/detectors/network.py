@@ -21,7 +21,7 @@ from src.utils.analysis.scoring.scores import log_odds
 from src.utils.data.pictures.decode import squash
 from src.utils.environment import quiet_start
 from src.utils.files import hash_bytes, hash_file
-from src.utils.judge.detectors import Detector
+from src.utils.judge.detectors.detector import Detector
 from src.utils.models.bundle.onnx_session import onnx_session
 from src.utils.settings import UserError
 

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from src.utils.judge.detectors import load_detector, load_detectors
-from src.utils.judge.network import Declaration
+from src.utils.judge.detectors.load import load_detector, load_detectors
+from src.utils.judge.detectors.network import Declaration
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
 
@@ -140,7 +140,7 @@ def test_a_network_without_a_declaration_or_a_damaged_one_is_one_sentence(tmp_pa
 
 def test_a_bundle_answers_as_it_does_everywhere(tmp_path, monkeypatch):
     predictor = bright_predictor(tmp_path / "models" / "bright")
-    monkeypatch.setattr("src.utils.judge.detectors.Predictor.load", lambda folder: predictor)
+    monkeypatch.setattr("src.utils.judge.detectors.load.Predictor.load", lambda folder: predictor)
     detector = load_detector(str(tmp_path / "models" / "bright"))
     assert (detector.name, detector.threshold, detector.temperature) == ("bright", 0.5, 1.0)
     image = Image.new("RGB", (40, 30), (180,) * 3)

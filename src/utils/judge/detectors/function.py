@@ -19,7 +19,7 @@ from PIL import Image
 
 from src.utils.analysis.scoring.scores import log_odds
 from src.utils.files import hash_bytes, hash_file
-from src.utils.judge.detectors import Detector
+from src.utils.judge.detectors.detector import Detector
 from src.utils.settings import UserError
 
 FEW = 8

@@ -1,67 +1,26 @@
-"""Anything that says how likely a picture is AI-generated: a bundle, a network's file, a function.
-
-A detector has two halves: `read` turns a decoded picture into what it works on, in threads and ahead of time;
-`ask` turns a few of these into log-odds of AI. It is named, and its key changes whenever its answers would.
-"""
+"""Detectors by what a user calls them: a bundle, a network's file, a function of somebody else."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from src.utils.analysis.scoring.scores import at_temperature, log_odds, model_key
+from src.utils.analysis.scoring.scores import log_odds, model_key
 from src.utils.environment import quiet_start
-from src.utils.models.bundle.predictor import BATCH_SIZE, Predictor
-from src.utils.names import model_name
+from src.utils.judge.detectors.detector import Detector
+from src.utils.judge.detectors.function import load_function
+from src.utils.judge.detectors.network import load_network
+from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import UserError
 
 NETWORK_SUFFIXES = (".onnx", ".keras", ".h5", ".hdf5")
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-@dataclass(frozen=True)
-class Detector:
-    """A detector ready to be asked.
-
-    Attributes:
-        name: What tables, files and figures call it; a bundle's by the name of its folder.
-        key: Changes whenever its answers would.
-        read: A decoded RGB picture → what it works on; called in threads.
-        ask: Some of these → log-odds of AI before any calibration, float64 [n].
-        temperature: What the log-odds are divided by.
-        threshold: Probability of AI from which on a picture is called AI.
-        calibrated: Whether temperature and threshold were measured, and not taken for granted.
-        batch: How many are asked at once.
-        about: One sentence on what it is.
-    """
-
-    name: str
-    key: str
-    read: Callable[[Image.Image], Any]
-    ask: Callable[[Sequence[Any]], NDArray[np.float64]]
-    temperature: float = 1.0
-    threshold: float = 0.5
-    calibrated: bool = False
-    batch: int = BATCH_SIZE
-    about: str = ""
-
-    @property
-    def title(self) -> str:
-        """Its name for people."""
-        return model_name(self.name)
-
-    def probability(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of AI, as calibrated as it can be, from what `ask` gives: float64 [n], 0–1."""
-        return at_temperature(odds, self.temperature)
 
 
 def load_detectors(asked: Sequence[str]) -> list[Detector]:
@@ -93,12 +52,8 @@ def load_detector(asked: str) -> Detector:
     if path.is_dir():
         return load_bundle_detector(path)
     if path.suffix.lower() in NETWORK_SUFFIXES:
-        from src.utils.judge.network import load_network
-
         return load_network(path)
     if _FUNCTION.fullmatch(asked):
-        from src.utils.judge.function import load_function
-
         return load_function(asked)
     raise UserError(
         f"DETECTOR={asked} is not known: give a bundle's folder (models/…), a file "

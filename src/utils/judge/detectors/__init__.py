@@ -1,0 +1,1 @@
+"""Anything that says how likely a picture is AI-generated, ready to be asked."""
