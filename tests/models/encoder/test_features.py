@@ -86,6 +86,14 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(encoder: Encoder) -> No
     np.testing.assert_array_equal(together, alone)
 
 
+def test_processors_share_pictures_and_answer_as_one_would(encoder: Encoder) -> None:
+    pictures = np.random.default_rng(5).integers(0, 256, (7, 240, 240, 3), dtype=np.uint8)
+    alone, together = (dataclasses.replace(encoder, threads=number) for number in (1, 3))
+    np.testing.assert_array_equal(alone.encode_flat(pictures), together.encode_flat(pictures))
+    logits = [EncoderRuntime(one, random_head(encoder))(pictures) for one in (alone, together)]
+    np.testing.assert_array_equal(*logits)
+
+
 def test_logits_differ_by_the_log_odds(encoder: Encoder) -> None:
     head, pictures = random_head(encoder), noise(2)
     logits = EncoderRuntime(encoder, head)(pictures)
@@ -123,8 +131,8 @@ def test_the_evidence_map_adds_up_and_points_to_the_place(encoder: Encoder) -> N
 
 
 def test_a_picture_is_encoded_once_for_answer_and_map(encoder: Encoder, monkeypatch) -> None:
-    calls, encode = [], Encoder.encode
-    monkeypatch.setattr(Encoder, "encode", lambda self, pixels: calls.append(1) or encode(self, pixels))
+    calls, resize = [], Encoder._resize
+    monkeypatch.setattr(Encoder, "_resize", lambda self, picture: calls.append(1) or resize(self, picture))
     runtime = EncoderRuntime(encoder, random_head(encoder))
     logits, maps = runtime.explain(noise(2))
     assert (len(calls), len(maps)) == (2, 2)

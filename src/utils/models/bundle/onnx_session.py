@@ -34,6 +34,15 @@ def model_threads() -> int:
     return int(value)
 
 
+def available_threads() -> int:
+    """As `model_threads`, with all processors as a number of at least 1.
+
+    Raises:
+        UserError: MODEL_THREADS is no number.
+    """
+    return model_threads() or os.cpu_count() or 1
+
+
 def onnx_session(model: bytes | Path, threads: int | None = None) -> onnxruntime.InferenceSession:
     """Load a model for the processor, quietly.
 

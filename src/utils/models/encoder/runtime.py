@@ -10,14 +10,17 @@ patch tokens after one. That mean is what makes an evidence map: each patch's ow
 
 Pictures are encoded one at a time. The 8-bit encoder chooses its scales from everything in a batch, and an
 answer must not depend on what else was asked; and on a processor nothing is lost: a ViT-B/16 in float32 does
-2.9 pictures a second on two cores, whether they come alone or sixteen at once.
+2.9 pictures a second on two cores, whether they come alone or sixteen at once. Several pictures are shared
+out among the processors instead, one each: the same answers, sooner than with all of them at one picture.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +28,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from src.utils.data.parallel import map_ahead
 from src.utils.files import atomic_path, sha256_file
-from src.utils.models.bundle.onnx_session import onnx_session
+from src.utils.models.bundle.onnx_session import available_threads, onnx_session
 from src.utils.settings import UserError
 
 if TYPE_CHECKING:
@@ -121,6 +125,7 @@ class Encoder:
         session: Runs it.
         layout: How it is used.
         batch: Pictures that are encoded at once.
+        threads: Processors it may use.
     """
 
     path: Path
@@ -128,6 +133,7 @@ class Encoder:
     session: onnxruntime.InferenceSession
     layout: Layout
     batch: int = 1
+    threads: int = 1
 
     @classmethod
     def load(cls, path: Path, threads: int | None = None) -> Encoder:
@@ -154,7 +160,7 @@ class Encoder:
                 f"{path} is not the encoder that is expected here ({error}): "
                 "run notebook 09_improve_model again."
             ) from error
-        return cls(path, sha256, session, layout)
+        return cls(path, sha256, session, layout, threads=threads or available_threads())
 
     @property
     def widths(self) -> dict[str, int]:
@@ -173,7 +179,22 @@ class Encoder:
             Every block, float32 [width], the embedding of length 1; and the patch tokens behind
             `PATCH_BLOCK`, float32 [grid², width], row by row from the upper left.
         """
-        return next(self._encode_each(pixels[None]))
+        return next(self.encode_each([pixels]))
+
+    def encode_each(self, pictures: Sequence[np.ndarray]) -> Iterator[tuple[Features, np.ndarray]]:
+        """What `encode` gives, for each of some pictures, in order.
+
+        Args:
+            pictures: Squares, uint8 [side, side, 3].
+        """
+        if self.batch == 1 and self.threads > 1 and len(pictures) > 1:
+            session = self._one_thread
+            yield from map_ahead(
+                lambda picture: next(self._encode_batch(session, [picture])), pictures, self.threads
+            )
+            return
+        for start in range(0, len(pictures), self.batch):
+            yield from self._encode_batch(self.session, pictures[start : start + self.batch])
 
     def encode_flat(self, pixels: np.ndarray) -> np.ndarray:
         """All blocks of some pictures, one after the other in the order of `BLOCKS`.
@@ -184,17 +205,21 @@ class Encoder:
         Returns:
             float32 [n, sum of widths].
         """
-        rows = [features for features, _ in self._encode_each(pixels)]
+        rows = [features for features, _ in self.encode_each(pixels)]
         return np.stack([np.concatenate([row[name] for name in BLOCKS]) for row in rows])
 
-    def _encode_each(self, pixels: np.ndarray) -> Iterator[tuple[Features, np.ndarray]]:
-        """What `encode` gives, for each of some pictures."""
-        source = self.session.get_inputs()[0].name
-        for start in range(0, len(pixels), self.batch):
-            batch = [self._resize(picture) for picture in pixels[start : start + self.batch]]
-            outputs = self.session.run(self.layout.outputs, {source: np.stack(batch)})
-            for embedding, *tokens in zip(*outputs, strict=True):
-                yield self._blocks(embedding, tokens)
+    @functools.cached_property
+    def _one_thread(self) -> onnxruntime.InferenceSession:
+        """The same network on one processor, which several threads ask at once; loaded when first needed."""
+        return onnx_session(self.path, 1)
+
+    def _encode_batch(
+        self, session: onnxruntime.InferenceSession, pictures: Sequence[np.ndarray]
+    ) -> Iterator[tuple[Features, np.ndarray]]:
+        source = session.get_inputs()[0].name
+        batch = np.stack([self._resize(picture) for picture in pictures])
+        for embedding, *tokens in zip(*session.run(self.layout.outputs, {source: batch}), strict=True):
+            yield self._blocks(embedding, tokens)
 
     def _resize(self, picture: np.ndarray) -> np.ndarray:
         """A square picture at the size that the file takes: float32 [size, size, 3], 0–255."""
@@ -336,7 +361,9 @@ class EncoderRuntime:
             Logits as above; and float32 [n, grid, grid], in parts of the log-odds, or None if the head
             does not read patches.
         """
-        looks = [self._look(picture) for picture in pixels]
+        crops = [cut_crops(one, self.head.crops, self.encoder.layout.size) for one in pixels]
+        encoded = self.encoder.encode_each([crop for one in crops for crop in one])
+        looks = [self._look(itertools.islice(encoded, len(one))) for one in crops]
         half = np.asarray([odds for odds, _ in looks], np.float32).reshape(-1, 1) / 2
         logits = np.concatenate([-half, half], axis=1)
         if PATCH_BLOCK not in self.head.weights:
@@ -346,8 +373,7 @@ class EncoderRuntime:
         maps = np.stack([tokens @ weight + offset for _, tokens in looks])
         return logits, maps.reshape(-1, grid, grid).astype(np.float32)
 
-    def _look(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """Log-odds of a picture, and the patch tokens of the whole of it."""
-        crops = cut_crops(picture, self.head.crops, self.encoder.layout.size)
-        encoded = [self.encoder.encode(crop) for crop in crops]
+    def _look(self, crops: Iterable[tuple[Features, np.ndarray]]) -> tuple[float, np.ndarray]:
+        """Log-odds of a picture, and the patch tokens of the whole of it, from its encoded crops."""
+        encoded = list(crops)
         return np.mean([self.head.log_odds(features) for features, _ in encoded]), encoded[0][1]
