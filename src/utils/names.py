@@ -17,8 +17,8 @@ MODEL_NAMES = {
     "always_ai": "Always answers AI",
     "metadata_only": "File facts (no pixels)",
     "linear_probe": "Linear probe (frozen encoder)",
-    "cnn_deck": "Deck's CNN (pixels 0–255)",
-    "cnn_scaled": "Deck's CNN (pixels scaled)",
+    "cnn_deck": "Deck's CNN (faithful)",
+    "cnn_scaled": "Deck's CNN (fair training)",
     "best": "Improved model",
 }
 """The project's models in the order of every table."""

@@ -97,10 +97,10 @@ def test_another_model_on_the_server_is_noticed(open_page):
         page = open_page(url)
         page.clock.install()
         page.reload()
-        expect(page.locator("#model-chip")).to_contain_text("Deck's CNN (pixels scaled)")
+        expect(page.locator("#model-chip")).to_contain_text("Deck's CNN (fair training)")
         model.name = "cnn_deck"
         page.clock.fast_forward(11_000)
-        expect(page.locator("#model-chip")).to_contain_text("Deck's CNN (pixels 0–255)")
+        expect(page.locator("#model-chip")).to_contain_text("Deck's CNN (faithful)")
 
 
 # --- slow scripts, the keyboard's way ---------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_the_roc_curve_has_its_band_and_its_area():
     edge = axes.collections[0].get_paths()[0].vertices
     assert {(0.25, 0.25), (0.25, 0.25**0.25)} <= {tuple(point) for point in edge}
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["Deck's CNN (pixels 0–255)\n0.71 [0.62, 0.79]", "chance"]
+    assert legend == ["Deck's CNN (faithful)\n0.71 [0.62, 0.79]", "chance"]
     assert nothing_is_cut_off(figure)
     assert roc_plot({"best": empty}, {}).get_suptitle() == "No curve: both classes are needed"
 

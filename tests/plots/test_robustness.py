@@ -25,7 +25,7 @@ def test_each_kind_has_its_panel_and_levels_from_mild_to_severe() -> None:
     assert [[0, 0.9], [1, 0.88], [2, 0.6]] in lines(jpeg)
     assert [[0, 0.6], [2, 0.55]] in lines(jpeg)  # a level that was left out stays empty
     assert blur.get_title(loc="left") == "Blur σ, pixels"
-    assert words(legend) == ["Improved model", "Deck's CNN (pixels 0–255)", "95 % interval", "chance"]
+    assert words(legend) == ["Improved model", "Deck's CNN (faithful)", "95 % interval", "chance"]
     assert nothing_is_cut_off(figure)
 
 

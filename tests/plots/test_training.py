@@ -22,8 +22,8 @@ def test_learning_curves_stand_beside_the_decks_ten_values():
     figure = learning_curves(history(), note="A note.")
     panels = figure.axes[:2]
     assert [axes.get_title("left") for axes in panels] == [
-        "Deck's CNN (pixels 0–255)",
-        "Deck's CNN (pixels scaled)",
+        "Deck's CNN (faithful)",
+        "Deck's CNN (fair training)",
     ]
     for axes in panels:
         drawn = lines(axes)
@@ -75,5 +75,5 @@ def test_the_spread_between_seeds_is_drawn_and_said():
         "mean 0.60, from 0.50 to 0.70 (3 seeds)",
         "0.65 (1 seed)",
     ]
-    assert title(figure) == ("Another seed moves the ROC-AUC of Deck's CNN (pixels 0–255) by up to 0.20")
+    assert title(figure) == ("Another seed moves the ROC-AUC of Deck's CNN (faithful) by up to 0.20")
     assert nothing_is_cut_off(figure)

@@ -97,7 +97,7 @@ def test_a_tree_is_worth_its_interval() -> None:
 def test_mistakes_are_counted_first() -> None:
     said = mistakes("cnn_deck", (1, 27), 1200, 0.667, effects([0.2, 0.4], [0.4, 0.4]), ["Tree."], 9)
     assert said[0] == (
-        "Deck's CNN (pixels 0–255) makes 1 false positive and 27 false negatives on 1,200 test pictures; "
+        "Deck's CNN (faithful) makes 1 false positive and 27 false negatives on 1,200 test pictures; "
         "accuracy 67 %, every group counting the same."
     )
     assert said[2] == "Tree." and "9 vary between the test pictures" in said[3]

@@ -107,7 +107,7 @@ def test_the_table_is_for_people():
     table = metrics_table(metrics, ["auc", "f1", "recall"])
     assert table.columns.tolist() == ["ROC-AUC", "F1 (AI)", "Recall"]
     assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]", "0.50 (interval not estimable)", "–"]
-    assert table.index.tolist() == ["Deck's CNN (pixels 0–255)", "new"]
+    assert table.index.tolist() == ["Deck's CNN (faithful)", "new"]
     assert metrics_table(metrics, section="unseen", otherwise="No unseen set.") == "No unseen set."
 
 
