@@ -42,6 +42,9 @@ SIZE, CODEC, TEXTURE, SPECTRUM, THUMBNAIL = (
     "32 × 32 thumbnail",
 )
 
+LINEAR = (SPECTRUM, THUMBNAIL)
+"""Ranked by a logistic regression; the others by small boosted trees, which take categories and gaps."""
+
 SIZE_FACTS = (
     *("width", "height", "aspect", "megapixels", "multiple_of_8", "multiple_of_64"),
     *("format", "mode", "bytes", "bytes_per_pixel"),
@@ -184,8 +187,17 @@ def rank_cheaply(
     codec = [facts[[name for name in CODEC_FACTS if name in facts]], grid] if files else [grid]
     blocks = {SIZE: facts[[name for name in SIZE_FACTS if name in facts]]} if files else {}
     blocks |= {CODEC: pd.concat(codec, axis=1), TEXTURE: pd.DataFrame(pixels[TEXTURE]).add_prefix("number ")}
-    scores = {name: _by_trees(table, part, folds, seed) for name, table in blocks.items()}
-    return scores | {name: _by_line(pixels[name], part, folds) for name in (SPECTRUM, THUMBNAIL)}
+    tables: dict[str, pd.DataFrame] = blocks | {name: pd.DataFrame(pixels[name]) for name in LINEAR}
+
+    def rank(task: tuple[str, Fold]) -> NDArray[np.float64]:
+        name, (fit, others) = task
+        return (_by_line if name in LINEAR else _by_trees)(tables[name], part, fit, others, seed)
+
+    scores = {name: np.empty(len(part.label)) for name in tables}
+    tasks = [(name, fold) for name in tables for fold in folds]
+    for (name, (_, others)), ranked in zip(tasks, map_ahead(rank, tasks), strict=True):
+        scores[name][others] = ranked
+    return scores
 
 
 def explain(
@@ -246,19 +258,14 @@ def _within_folds(label: NDArray, score: NDArray, folds: list[Fold]):
     return auc
 
 
-def _by_trees(table: pd.DataFrame, part: Part, folds: list[Fold], seed: int) -> NDArray[np.float64]:
-    score = np.empty(len(table))
-    for fit, rank in folds:
-        model = fit_facts(table.iloc[fit], part.label[fit], part.weight[fit], seed)
-        score[rank] = probability_of_ai(model, table.iloc[rank])
-    return score
+def _by_trees(table: pd.DataFrame, part: Part, fit: NDArray, rank: NDArray, seed: int) -> NDArray[np.float64]:
+    model = fit_facts(table.iloc[fit], part.label[fit], part.weight[fit], seed)
+    return probability_of_ai(model, table.iloc[rank])
 
 
-def _by_line(numbers: NDArray[np.float32], part: Part, folds: list[Fold]) -> NDArray[np.float64]:
-    score = np.empty(len(numbers))
-    for fit, rank in folds:
-        strength = 0.1 * min(1.0, 32 / numbers.shape[1])  # more numbers than pictures need a firmer hand
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300))
-        model.fit(numbers[fit], part.label[fit], logisticregression__sample_weight=part.weight[fit])
-        score[rank] = model.decision_function(numbers[rank])
-    return score
+def _by_line(table: pd.DataFrame, part: Part, fit: NDArray, rank: NDArray, _: int) -> NDArray[np.float64]:
+    numbers = table.to_numpy()
+    strength = 0.1 * min(1.0, 32 / numbers.shape[1])  # more numbers than pictures need a firmer hand
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300))
+    model.fit(numbers[fit], part.label[fit], logisticregression__sample_weight=part.weight[fit])
+    return model.decision_function(numbers[rank])

@@ -21,6 +21,9 @@ from src.utils.plots.unseen import unseen_plot
 SHOWN = 6
 """Detectors that one figure holds at most; the tables have all."""
 
+MOST = 16
+"""Generators, and photo sources, that one figure holds at most."""
+
 
 def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[SavedFigure]:
     """Draw and write all figures; what an earlier evaluation of the same name drew beside them is removed.
@@ -56,10 +59,10 @@ def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str
             f"ROC-AUC of detectors beside classifiers on cheap facts, fitted on other groups; {note}",
         )
     bands = {
-        one.title: roc_band(part.label, one.probability[as_is], part.group, part.weight, seed=seed)
+        one.name: roc_band(part.label, one.probability[as_is], part.group, part.weight, seed=seed)
         for one in first
     }
-    areas = {one.title: judgement.metrics[one.name][as_is]["auc"] for one in first}
+    areas = {one.name: judgement.metrics[one.name][as_is]["auc"] for one in first}
     yield "03_roc", roc_plot(bands, areas, note), f"ROC curves, pictures as they are; {note}"
     for number, one in enumerate(first):
         yield from _of_one(judgement, one, number, note)
@@ -76,11 +79,11 @@ def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Itera
     found = judgement.metrics[one.name][as_is]
     rate, recall = found["false_positive_rate"], found["recall"]
     title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
-    most = judgement.sources[one.name].groupby("label").head(16)
+    most = judgement.sources[one.name].groupby("label").head(MOST)
     yield (
         f"05_sources_{number}",
         unseen_plot(most, (rate.value, recall.value), one.title, note, title),
-        f"{one.title}: share called AI of each generator and each photo source; {note}",
+        f"{one.title}: share called AI, the {MOST} generators and photo sources of most groups; {note}",
     )
 
 

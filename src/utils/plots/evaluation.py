@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from src.utils.names import metric_name, model_name, percent
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     INK,
+    MODEL_COLOURS,
     QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
@@ -77,11 +79,12 @@ def roc_plot(
     bands = {model: band for model, band in bands.items() if len(band)}
     figure = new_figure(title or _roc_title({model: areas[model] for model in bands}), note)
     axes = figure.subplots()
+    strangers = itertools.cycle(("-", "-.", ":"))  # they share one grey
     for model, band in bands.items():
-        colour = model_colour(model)
+        colour, line = model_colour(model), "-" if model in MODEL_COLOURS else next(strangers)
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
         label = f"{model_name(model)}\n{areas[model].text()}"
-        axes.plot([0, *band["fpr"]], [0, *band["tpr"]], color=colour, label=label)
+        axes.plot([0, *band["fpr"]], [0, *band["tpr"]], line, color=colour, label=label)
     axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2, label="chance")
     axes.set(
         xlim=(-0.005, 1.005),
