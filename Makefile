@@ -8,7 +8,7 @@ override CLASSES := $(value CLASSES)
 override IMAGE := $(value IMAGE)
 override DIR := $(value DIR)
 override DETECTOR := $(value DETECTOR)
-export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME
+export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME DELIVERY
 export PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
@@ -53,9 +53,9 @@ notebook: setup ## open JupyterLab on the notebooks
 predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
 	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; $(PY) -m src.utils.predict "$$@"
 
-evaluate: setup ## judge MODEL or DETECTOR="one other ..." on the labelled pictures in DIR; REFERENCE, NAME
+evaluate: setup ## judge MODEL or DETECTOR="one other ..." on the labelled pictures in DIR; REFERENCE, NAME, DELIVERY
 	@set -- ; [ -z "$$MODEL$$DETECTOR" ] || set -- --detector "$$MODEL" --detector "$$DETECTOR"; \
-	  $(PY) -m src.utils.evaluate "$$@" --reference "$$REFERENCE" --name "$$NAME" -- "$$DIR"
+	  $(PY) -m src.utils.evaluate "$$@" --reference "$$REFERENCE" --name "$$NAME" --delivery "$$DELIVERY" -- "$$DIR"
 
 app: setup ## serve the web page on this machine
 	@$(PY) -m src.app

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from src.utils.files import hash_bytes, read_json
+from src.utils.judge.deliveries import chosen_deliveries
 from src.utils.judge.detectors.detector import Detector
 from src.utils.judge.detectors.load import load_detectors
 from src.utils.judge.judgement import judge
@@ -66,13 +67,14 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     detectors = load_detectors(asked or [str(default_bundle_dir(settings))])
     name = options.name or default_name(folder, detectors)
     _check_name(name, reports / name, folder, options.reference)
+    deliveries = chosen_deliveries([name for said in options.delivery for name in said.split()])
     reference = read_reference(reports, options.reference) if options.reference else None
     for one in detectors:
         print(f"{one.name}: {one.about}", file=sys.stderr)
     own = hash_bytes(os.fsencode(folder.resolve()))
     pictures = read_pictures(folder, memory / "folders" / own)
     print("".join(f"{note}\n" for note in pictures.notes), end="", file=sys.stderr)
-    judgement = judge(pictures, detectors, memory / "scores", settings.seed)
+    judgement = judge(pictures, detectors, memory / "scores", settings.seed, asked=deliveries)
     compared = compare_with(reference, judgement, settings.seed) if reference else None
     page = write_report(judgement, compared, reports / name, settings.seed)
     print("\n".join([*headline(judgement), str(page)]))
@@ -118,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="WHAT",
         help="what to judge, one or several; by default the best model there is",
+    )
+    parser.add_argument(
+        "--delivery",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="score once more after this happened to every picture, such as jpeg_75; all for everything",
     )
     parser.add_argument("--reference", metavar="NAME", help="an earlier evaluation of the same pictures")
     parser.add_argument(

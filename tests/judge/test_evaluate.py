@@ -108,7 +108,13 @@ def test_names_are_data(project, capsys, monkeypatch):
     odd = os.fsdecode(b"human/\xff.png")
     six_pictures(project / "six")
     (project / "six/human/0.png").rename(project / "six" / odd)
-    assert run(capsys, "six", "--detector", "toy_detectors:bright", "--name", "bytes")[0] == 0
+    assert (
+        run(capsys, "six", "--detector", "toy_detectors:bright", "--name", "bytes", "--delivery", "grey")[0]
+        == 0
+    )
+    record = json.loads((project / "reports/evaluate/bytes/metrics.json").read_text())
+    assert list(record["detectors"]["toy_detectors:bright"]["deliveries"]) == ["as_it_is", "alike-20", "grey"]
+    assert list(record["cheap"]) == ["as_it_is", "alike-20"]
     assert (
         odd.encode(errors="surrogateescape") in (project / "reports/evaluate/bytes/scores.csv").read_bytes()
     )
@@ -137,6 +143,7 @@ def test_figures_of_detectors_that_are_no_longer_judged_go(tmp_path):
         (("six", "--detector", "toy_detectors:bright toy_detectors:bright"), "names one detector twice"),
         (("six", "--detector", "toy_detectors:bright", "--reference", "x"), "no evaluation in"),
         (("six", "--detector", "toy_detectors:bright", "--name", "../x"), "no name for a folder"),
+        (("six", "--detector", "toy_detectors:bright", "--delivery", "fax"), "DELIVERY=fax is not known"),
         (("",), "DIR is missing"),
         (("six",), "no trained model"),
     ],

@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 
 from src.utils.analysis.scoring.parts import part_of
-from src.utils.judge.measure import COMPARED, METRICS, measure, measure_sources, pair_up, paired_difference
+from src.utils.judge.measure import (
+    COMPARED,
+    METRICS,
+    Said,
+    measure,
+    measure_sources,
+    pair_up,
+    paired_difference,
+)
 from tests.judge.folders import AI, HUMAN
 
 
@@ -28,7 +36,7 @@ def part_with(probability, label, group=None):
 
 def test_six_answers_give_the_metrics_that_one_counts_on_paper():
     part, said = part_with([*HUMAN, *AI], [0, 0, 0, 1, 1, 1])
-    found = measure(part, said, 0.5)
+    found = measure(part, Said(said, said, 0.5))
     assert set(METRICS) <= found.keys()
     expected = {
         "auc": 8 / 9,
@@ -48,7 +56,7 @@ def test_six_answers_give_the_metrics_that_one_counts_on_paper():
 
 def test_the_threshold_decides_what_is_called_ai():
     part, said = part_with([*HUMAN, *AI], [0, 0, 0, 1, 1, 1])
-    found = measure(part, said, 0.85)
+    found = measure(part, Said(said, said, 0.85))
     assert (found["false_positive_rate"].value, found["recall"].value) == (0, pytest.approx(1 / 3))
     assert found["auc"].value == pytest.approx(8 / 9)
 
@@ -57,10 +65,11 @@ def test_many_groups_give_intervals_that_hold_the_value_and_are_never_certain():
     rng = np.random.default_rng(0)
     label = np.arange(80) % 2
     part, said = part_with(np.clip(rng.normal(0.35 + 0.3 * label, 0.2), 0, 1), label)
-    found = measure(part, said, 0.5)
+    found = measure(part, Said(said, said, 0.5))
     for name in ("auc", "balanced_accuracy", "brier", "recall", "false_positive_rate"):
         assert found[name].low < found[name].value < found[name].high, name
-    perfect = measure(part, np.where(label == 1, 0.9, 0.1), 0.5)
+    right = np.where(label == 1, 0.9, 0.1)
+    perfect = measure(part, Said(right, right, 0.5))
     assert perfect["auc"].value == perfect["auc"].high == 1
     assert 0.9 < perfect["auc"].low < 1
 
@@ -69,17 +78,17 @@ def test_differences_are_paired_and_each_set_of_answers_has_its_threshold():
     rng = np.random.default_rng(0)
     label = np.arange(80) % 2
     part, said = part_with(np.clip(rng.normal(0.35 + 0.3 * label, 0.2), 0, 1), label)
-    same = paired_difference(part, (said, 0.5), (said / 2, 0.25))
+    same = paired_difference(part, Said(said, said, 0.5), Said(said, said / 2, 0.25))
     for name in COMPARED:
         assert (same[name].value, same[name].low, same[name].high) == (0, 0, 0), name
-    worse = paired_difference(part, (said, 0.5), (1 - said, 0.5))
+    worse = paired_difference(part, Said(said, said, 0.5), Said(1 - said, 1 - said, 0.5))
     assert worse["auc"].low > 0.3
 
 
 def test_a_generator_is_ranked_against_all_photographs():
     part, said = part_with([*HUMAN, *AI], [0, 0, 0, 1, 1, 1])
     part.images.loc[3, "generator"] = "SDXL"
-    table = measure_sources(part, said, 0.5).set_index("source")
+    table = measure_sources(part, Said(said, said, 0.5)).set_index("source")
     assert table.loc["SDXL", "auc"] == pytest.approx(2 / 3)
     assert table.loc["Flux", ["called_ai", "auc"]].tolist() == [1, 1]
     assert table.loc["Archive", "called_ai"] == pytest.approx(1 / 3)
@@ -90,3 +99,13 @@ def test_pictures_are_paired_by_content_and_a_copy_with_the_first():
     there = pd.DataFrame({"content": ["x", "b", "a", "b"]})
     mine, theirs = pair_up(here, there)
     assert (mine.tolist(), theirs.tolist()) == ([0, 1, 3], [2, 1, 1])
+
+
+def test_pictures_are_ranked_by_the_score_and_called_by_the_probability():
+    part, score = part_with([*HUMAN, *AI], [0, 0, 0, 1, 1, 1])
+    tied = np.where(score >= 0.5, 0.7, 0.3)  # what a calibration makes of them
+    found = measure(part, Said(score, tied, 0.5))
+    assert found["auc"].value == pytest.approx(8 / 9)
+    assert found["brier"].value == pytest.approx((4 * 0.09 + 2 * 0.49) / 6)
+    table = measure_sources(part, Said(score, tied, 0.5)).set_index("source")
+    assert table.loc["Flux", "auc"] == pytest.approx(8 / 9)

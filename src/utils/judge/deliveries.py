@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from PIL import Image
 
 from src.utils.analysis.checks.shortcuts import COMMON_QUALITY, common_side, cut_square
 from src.utils.data.pictures.augment import recompress_jpeg
+from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
+from src.utils.settings import UserError
 
 Delivery = Callable[[Image.Image], Image.Image]
 """An RGB picture → another RGB picture; the first is not changed."""
@@ -17,14 +19,33 @@ AS_IT_IS, ALIKE = "as_it_is", "alike"
 """Names of deliveries; the second is followed by the common side, as in `alike-224`."""
 
 
-def deliveries_for(images: pd.DataFrame) -> dict[str, Delivery | None]:
+ALL = "all"
+"""Asks for every delivery of `data.pictures.deliveries`."""
+
+
+def deliveries_for(images: pd.DataFrame, asked: Sequence[str] = ()) -> dict[str, Delivery | None]:
     """The deliveries that pictures are scored through, by name; None leaves a picture as it is.
 
     Args:
         images: Readable rows of the manifest, with `width` and `height`.
+        asked: Names from `chosen_deliveries`, scored beside the pictures as they are and made alike.
     """
     side = common_side(images)
-    return {AS_IT_IS: None, f"{ALIKE}-{side}": lambda image: make_alike(image, side)}
+    more = {name: ALL_DELIVERIES[name].apply for name in asked}
+    return {AS_IT_IS: None, f"{ALIKE}-{side}": lambda image: make_alike(image, side), **more}
+
+
+def chosen_deliveries(asked: Sequence[str]) -> list[str]:
+    """The deliveries that a user names; `all` stands for every one.
+
+    Raises:
+        UserError: There is no such delivery.
+    """
+    known = [name for name in ALL_DELIVERIES if name != AS_THEY_ARE]
+    for name in asked:
+        if name not in (ALL, *known):
+            raise UserError(f"DELIVERY={name} is not known: use {ALL}, or some of {', '.join(known)}.")
+    return known if ALL in asked else list(dict.fromkeys(asked))
 
 
 def make_alike(image: Image.Image, side: int, quality: int = COMMON_QUALITY) -> Image.Image:
@@ -41,5 +62,7 @@ def delivery_title(name: str) -> str:
     """A delivery's name for people."""
     if name == AS_IT_IS:
         return "as they are"
+    if name in ALL_DELIVERIES:
+        return ALL_DELIVERIES[name].title
     kind, _, side = name.partition("-")
     return f"made alike, {side} px" if kind == ALIKE else name.replace("_", " ")

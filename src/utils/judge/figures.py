@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 from src.utils.analysis.stats.metrics import roc_band
 from src.utils.judge.deliveries import delivery_title
@@ -59,7 +60,7 @@ def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str
             f"ROC-AUC of detectors beside classifiers on cheap facts, fitted on other groups; {note}",
         )
     bands = {
-        one.name: roc_band(part.label, one.probability[as_is], part.group, part.weight, seed=seed)
+        one.name: roc_band(part.label, expit(one.said[as_is].score), part.group, part.weight, seed=seed)
         for one in first
     }
     areas = {one.name: judgement.metrics[one.name][as_is]["auc"] for one in first}
@@ -70,7 +71,7 @@ def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str
 
 def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Iterator[tuple[str, Figure, str]]:
     part, as_is = judgement.pictures.part, judgement.deliveries[0]
-    said = one.probability[as_is]
+    said = one.said[as_is].probability
     yield (
         f"04_probabilities_{number}",
         probability_plot(part.label, said, part.weight, one.threshold, one.title, note),

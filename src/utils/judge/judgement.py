@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from src.utils.analysis.checks.audit import audit_table
-from src.utils.analysis.scoring.scores import at_temperature
+from src.utils.analysis.scoring.scores import at_temperature, log_odds
 from src.utils.estimate import Estimate
 from src.utils.judge.asking import ask_detector
 from src.utils.judge.cheap import (
@@ -25,7 +24,7 @@ from src.utils.judge.cheap import (
 )
 from src.utils.judge.deliveries import AS_IT_IS, Delivery, deliveries_for
 from src.utils.judge.detectors.detector import Detector
-from src.utils.judge.measure import measure, measure_sources, paired_difference
+from src.utils.judge.measure import Said, measure, measure_sources, paired_difference
 from src.utils.judge.pictures import Pictures
 from src.utils.names import ALL_CONTAINER
 
@@ -43,7 +42,7 @@ class Answers:
         threshold: Probability of AI from which on a picture is called AI.
         calibrated: Whether threshold and probabilities were measured.
         about: One sentence on what it is.
-        probability: By delivery, its probabilities of AI, float64 [n].
+        said: By delivery, its answers.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Answers:
     threshold: float
     calibrated: bool
     about: str
-    probability: dict[str, NDArray[np.float64]]
+    said: dict[str, Said]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Judgement:
         metrics: By detector, then by delivery: what `measure` gives.
         sources: By detector, of the pictures as they are: a row a generator or photo source.
         audit: The shortcut audit's row of its best single fact, and that of all container facts together.
-        explained: By delivery, detectors beside what is cheap.
+        explained: Detectors beside what is cheap, for the pictures as they are and made alike.
         differences: By pair `A_minus_B`, then by delivery.
     """
 
@@ -79,11 +78,16 @@ class Judgement:
     @property
     def deliveries(self) -> list[str]:
         """Names of the deliveries, the pictures as they are first."""
-        return list(self.answers[0].probability)
+        return list(self.answers[0].said)
 
 
 def judge(
-    pictures: Pictures, detectors: Sequence[Detector], memory: Path, seed: int = 0, progress: bool = True
+    pictures: Pictures,
+    detectors: Sequence[Detector],
+    memory: Path,
+    seed: int = 0,
+    progress: bool = True,
+    asked: Sequence[str] = (),
 ) -> Judgement:
     """Ask every detector about every picture, as it is and made alike, and measure the answers.
 
@@ -93,25 +97,22 @@ def judge(
         memory: Folder of what was asked and measured before.
         seed: Seed of folds and resamples.
         progress: Whether to show progress bars.
+        asked: Further deliveries, from `chosen_deliveries`.
 
     Raises:
         UserError: A detector failed, or a picture cannot be read any more.
     """
     part = pictures.part
-    deliveries = deliveries_for(part.images)
+    plain = deliveries_for(part.images)
+    deliveries = deliveries_for(part.images, asked)
     answers = ask_all(pictures, detectors, deliveries, memory, progress)
     return Judgement(
         pictures,
         answers,
-        {
-            one.name: {
-                name: measure(part, said, one.threshold, seed) for name, said in one.probability.items()
-            }
-            for one in answers
-        },
-        {one.name: measure_sources(part, one.probability[AS_IT_IS], one.threshold, seed) for one in answers},
+        {one.name: {name: measure(part, said, seed) for name, said in one.said.items()} for one in answers},
+        {one.name: measure_sources(part, one.said[AS_IT_IS], seed) for one in answers},
         best_facts(pictures, seed),
-        explain_all(pictures, answers, deliveries, memory, seed, progress),
+        explain_all(pictures, answers, plain, memory, seed, progress),
         differences(pictures, [one for one in answers if one.name != TOGETHER], seed),
     )
 
@@ -124,19 +125,14 @@ def ask_all(
     progress: bool,
 ) -> list[Answers]:
     """The answers of each detector, and of several together the mean of their calibrated log-odds."""
-    answers, odds = [], []
+    answers = []
     for one in detectors:
-        asked = {
-            name: ask_detector(one, pictures.part.images, pictures.folder, memory, name, delivery, progress)
-            for name, delivery in deliveries.items()
-        }
-        odds.append({name: said / one.temperature for name, said in asked.items()})
-        said = {name: one.probability(values) for name, values in asked.items()}
+        said = {}
+        for name, delivery in deliveries.items():
+            odds = ask_detector(one, pictures.part.images, pictures.folder, memory, name, delivery, progress)
+            said[name] = Said(odds, one.meaning(odds), one.threshold)
         answers.append(Answers(one.name, one.title, one.threshold, one.calibrated, one.about, said))
-    if len(detectors) > 1:
-        together = {name: np.mean([one[name] for one in odds], axis=0) for name in deliveries}
-        answers.append(_all_together(together, all(one.calibrated for one in detectors)))
-    return answers
+    return [*answers, _all_together(answers)] if len(answers) > 1 else answers
 
 
 def best_facts(pictures: Pictures, seed: int) -> dict[str, dict]:
@@ -172,7 +168,7 @@ def explain_all(
         if folds:
             pixels = measure_pixels(part.images, pictures.folder, memory, name, delivery, progress)
             cheap = rank_cheaply(part, pixels, name == AS_IT_IS, folds, seed)
-        said = {one.name: one.probability[name][chosen] for one in answers}
+        said = {one.name: one.said[name].of(chosen).score for one in answers}
         found[name] = explain(part, cheap, said, folds, seed)
     return found
 
@@ -183,19 +179,18 @@ def differences(
     """Every two detectors against each other, on the same pictures: `A_minus_B`, then by delivery."""
     return {
         f"{one.name}_minus_{other.name}": {
-            name: paired_difference(
-                pictures.part,
-                (one.probability[name], one.threshold),
-                (other.probability[name], other.threshold),
-                seed,
-            )
-            for name in one.probability
+            name: paired_difference(pictures.part, said, other.said[name], seed)
+            for name, said in one.said.items()
         }
         for one, other in itertools.combinations(answers, 2)
     }
 
 
-def _all_together(odds: Mapping[str, NDArray[np.float64]], calibrated: bool) -> Answers:
+def _all_together(answers: Sequence[Answers]) -> Answers:
     about = "The mean of the log-odds of all detectors, each as calibrated as it is."
-    said = {name: at_temperature(one) for name, one in odds.items()}
+    said = {}
+    for name in answers[0].said:
+        odds = np.mean([log_odds(one.said[name].probability) for one in answers], axis=0)
+        said[name] = Said(odds, at_temperature(odds), 0.5)
+    calibrated = all(one.calibrated for one in answers)
     return Answers(TOGETHER, "All together (mean log-odds)", 0.5, calibrated, about, said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from src.utils.analysis.checks.unseen import source_table
 from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.calibration import calibration_statistic
-from src.utils.analysis.stats.metrics import confusion_matrix, headline_statistic
+from src.utils.analysis.stats.metrics import confusion_matrix, headline_statistic, ranking_statistic
 from src.utils.estimate import Estimate
 
 METRICS = (
@@ -32,43 +32,58 @@ COMPARED = ("auc", "balanced_accuracy", "recall", "false_positive_rate")
 """What two detectors, or two runs of one, are compared by."""
 
 
-def measure(part: Part, probability: ArrayLike, threshold: float, seed: int = 0) -> dict[str, Any]:
+class Said(NamedTuple):
+    """A detector's answers.
+
+    Attributes:
+        score: What pictures are ranked by, higher for AI, [n]: calibrated probabilities have more ties.
+        probability: Probabilities of AI, [n].
+        threshold: A picture is called AI from this probability on.
+    """
+
+    score: ArrayLike
+    probability: ArrayLike
+    threshold: float
+
+    def of(self, rows: ArrayLike) -> Said:
+        """The answers of some rows."""
+        return Said(np.asarray(self.score)[rows], np.asarray(self.probability)[rows], self.threshold)
+
+
+def measure(part: Part, said: Said, seed: int = 0) -> dict[str, Any]:
     """All metrics of one detector on some pictures.
 
     Args:
         part: The pictures.
-        probability: Probabilities of AI, [n].
-        threshold: A picture is called AI from this probability on.
+        said: Its answers.
         seed: Seed of the bootstrap over groups.
 
     Returns:
         Each of `METRICS` as an `Estimate`, never certain on few groups; `threshold`; `confusion_matrix`,
         whole pictures and unweighted, as `[[TN, FP], [FN, TP]]`.
     """
-    statistic = _statistic(part.label, probability, threshold)
+    statistic = _statistic(part.label, said)
     entries = bootstrap(statistic, part.group, part.label, part.weight, seed=seed)
-    if len(np.unique(probability)) > 1:
+    if len(np.unique(said.probability)) > 1:
         smaller = sort_groups(part.group, part.label).smallest
         entries = {name: never_certain(entry, smaller) for name, entry in entries.items()}
     return {
         **entries,
-        "threshold": threshold,
-        "confusion_matrix": confusion_matrix(part.label, probability, threshold),
+        "threshold": said.threshold,
+        "confusion_matrix": confusion_matrix(part.label, said.probability, said.threshold),
     }
 
 
-def paired_difference(
-    part: Part, first: tuple[ArrayLike, float], second: tuple[ArrayLike, float], seed: int = 0
-) -> dict[str, Estimate]:
+def paired_difference(part: Part, first: Said, second: Said, seed: int = 0) -> dict[str, Estimate]:
     """`COMPARED` metrics of one set of answers minus another's, over the same resamples of the same pictures.
 
     Args:
         part: The pictures.
-        first: Probabilities of AI, [n], and the threshold that goes with them.
-        second: The same of the other.
+        first: The answers.
+        second: The others.
         seed: Seed of the bootstrap.
     """
-    one, other = (_statistic(part.label, *answers) for answers in (first, second))
+    one, other = (_statistic(part.label, answers) for answers in (first, second))
 
     def differences(weight: NDArray[np.float64]) -> dict[str, float]:
         mine, others = one(weight), other(weight)
@@ -77,9 +92,11 @@ def paired_difference(
     return bootstrap(differences, part.group, part.label, part.weight, seed=seed)
 
 
-def measure_sources(part: Part, probability: ArrayLike, threshold: float, seed: int = 0) -> pd.DataFrame:
+def measure_sources(part: Part, said: Said, seed: int = 0) -> pd.DataFrame:
     """A row a generator against all photographs, and a row a photo source; see `unseen.source_table`."""
-    return source_table(part.images, probability, part.weight, threshold, seed=seed)
+    return source_table(
+        part.images, said.probability, part.weight, said.threshold, seed=seed, score=said.score
+    )
 
 
 def pair_up(images: pd.DataFrame, earlier: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -100,18 +117,19 @@ def pair_up(images: pd.DataFrame, earlier: pd.DataFrame) -> tuple[NDArray[np.int
     return mine, np.array([first[content] for content in images["content"].iloc[mine]], dtype=np.intp)
 
 
-def _statistic(label: ArrayLike, probability: ArrayLike, threshold: float) -> Statistic:
+def _statistic(label: ArrayLike, said: Said) -> Statistic:
     """A function from row weights to `METRICS`."""
-    label, probability = np.asarray(label, dtype=int), np.asarray(probability, dtype=float)
-    headline = headline_statistic(label, probability, threshold)
+    label, probability = np.asarray(label, dtype=int), np.asarray(said.probability, dtype=float)
+    headline = headline_statistic(label, probability, said.threshold)
+    ranking = ranking_statistic(label, said.score)
     calibration = calibration_statistic(label, probability)
     human = label == 0
-    called = (probability >= threshold)[human].astype(float)
+    called = (probability >= said.threshold)[human].astype(float)
 
     def statistic(weight: NDArray[np.float64]) -> dict[str, float]:
         photographs = weight[human].sum()
         rate = float(weight[human] @ called / photographs) if photographs > 0 else np.nan
-        known = {**headline(weight), **calibration(weight), "false_positive_rate": rate}
+        known = {**headline(weight), **ranking(weight), **calibration(weight), "false_positive_rate": rate}
         return {name: known[name] for name in METRICS}
 
     return statistic

@@ -11,7 +11,7 @@ import pandas as pd
 from src.utils.analysis.scoring.parts import sub_part
 from src.utils.files import read_json
 from src.utils.judge.judgement import TOGETHER, Judgement
-from src.utils.judge.measure import pair_up, paired_difference
+from src.utils.judge.measure import Said, pair_up, paired_difference
 from src.utils.settings import UserError
 
 SCORES_FILE, METRICS_FILE = "scores.csv", "metrics.json"
@@ -52,13 +52,13 @@ def read_reference(reports: Path, name: str) -> Reference:
             folder / SCORES_FILE,
             dtype={"detector": str},
             keep_default_na=False,
-            na_values={"probability_ai": [""]},
+            na_values={"score": [""], "probability_ai": [""]},
             encoding_errors="surrogateescape",
         )
         detectors = read_json(folder / METRICS_FILE)["detectors"]
         thresholds = {detector: float(told["threshold"]) for detector, told in detectors.items()}
         answered = scores[scores["error"] == ""]
-        scores = answered[["detector", "delivery", "content", "probability_ai"]]
+        scores = answered[["detector", "delivery", "content", "score", "probability_ai"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder} is damaged ({error!r}): evaluate again.") from error
     return Reference(name, scores, thresholds)
@@ -81,7 +81,7 @@ def compare_with(reference: Reference, judgement: Judgement, seed: int = 0) -> d
     found: dict[str, Any] = {"name": reference.name, "pictures": 0, "only_here": 0, "only_there": 0}
     differences: dict[str, Any] = {}
     for one, name in pairs:
-        for delivery, probability in one.probability.items():
+        for delivery, said in one.said.items():
             chosen = (reference.scores["detector"] == name) & (reference.scores["delivery"] == delivery)
             earlier = reference.scores[chosen].reset_index(drop=True)
             mine, theirs = pair_up(pictures.part.images, earlier)
@@ -93,8 +93,8 @@ def compare_with(reference: Reference, judgement: Judgement, seed: int = 0) -> d
             rows = pictures.part.images.iloc[mine]
             differences.setdefault(f"{one.name}_minus_{name}", {})[delivery] = paired_difference(
                 sub_part(pictures.part.images, pictures.part, rows),
-                (probability[mine], one.threshold),
-                (earlier["probability_ai"].to_numpy(float)[theirs], reference.thresholds[name]),
+                said.of(mine),
+                Said(earlier["score"], earlier["probability_ai"], reference.thresholds[name]).of(theirs),
                 seed,
             )
     if not differences:

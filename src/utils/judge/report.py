@@ -26,7 +26,7 @@ SCHEMA = 1
 PAGE_FILE = "report.html"
 SCORE_COLUMNS = (
     *("detector", "delivery", "file_name", "content", "label", "group", "generator", "origin"),
-    *("probability_ai", "predicted", "error"),
+    *("score", "probability_ai", "predicted", "error"),
 )
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -132,8 +132,7 @@ def headline(judgement: Judgement) -> list[str]:
     """The report's lines: each detector minus the best that something cheap could do."""
     lines = []
     for one in judgement.answers:
-        for delivery in judgement.deliveries:
-            found = judgement.explained[delivery]
+        for delivery, found in judgement.explained.items():
             auc = judgement.metrics[one.name][delivery]["auc"]
             start = f"{one.title}, pictures {delivery_title(delivery)}: ROC-AUC {auc.text()}"
             lines.append(f"{start}; {_against(found.best, found.above.get(one.name))}.")
@@ -159,13 +158,15 @@ def _score_rows(judgement: Judgement) -> Iterator[dict[str, Any]]:
     kept = ["file_name", "content", "label", "group", "generator", "origin"]
     rows = judgement.pictures.part.images[kept].to_dict("records")
     for one in judgement.answers:
-        for delivery, probability in one.probability.items():
-            for row, said in zip(rows, probability.tolist(), strict=True):
+        for delivery, answers in one.said.items():
+            both = zip(answers.score.tolist(), answers.probability.tolist(), strict=True)
+            for row, (score, said) in zip(rows, both, strict=True):
                 called = int(said >= one.threshold)
                 yield (
                     row
                     | {"detector": one.name, "delivery": delivery}
                     | {
+                        "score": score,
                         "probability_ai": said,
                         "predicted": called,
                     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from src.utils.judge.detectors.load import load_detector, load_detectors
 from src.utils.judge.detectors.network import Declaration
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.analysis.bright_model import bright_predictor, brightness_log_odds
+from tests.models.calibrations import make_calibration
 
 TOML = """
 input_size = 8
@@ -142,11 +144,22 @@ def test_a_bundle_answers_as_it_does_everywhere(tmp_path, monkeypatch):
     predictor = bright_predictor(tmp_path / "models" / "bright")
     monkeypatch.setattr("src.utils.judge.detectors.load.Predictor.load", lambda folder: predictor)
     detector = load_detector(str(tmp_path / "models" / "bright"))
-    assert (detector.name, detector.threshold, detector.temperature) == ("bright", 0.5, 1.0)
+    assert (detector.name, detector.threshold, detector.calibrated) == ("bright", 0.5, False)
     image = Image.new("RGB", (40, 30), (180,) * 3)
     odds = detector.ask([detector.read(image)])
     assert odds == pytest.approx([brightness_log_odds(np.full((16, 16, 3), 180))])
-    assert detector.probability(odds) == pytest.approx(predictor.predict_pixels(predictor.read(image)[None]))
+    assert detector.meaning(odds) == pytest.approx(predictor.predict_pixels(predictor.read(image)[None]))
+
+
+def test_a_calibrated_bundle_says_what_make_predict_says(tmp_path, monkeypatch):
+    plain = bright_predictor(tmp_path / "bright")
+    calibrated = replace(plain, bundle=replace(plain.bundle, calibration=make_calibration(temperature=2.0)))
+    monkeypatch.setattr("src.utils.judge.detectors.load.Predictor.load", lambda folder: calibrated)
+    detector = load_detector(str(tmp_path / "bright"))
+    image = Image.new("RGB", (40, 30), (180,) * 3)
+    row = calibrated.row("a", calibrated.predict_pixels(calibrated.read(image)[None])[0])
+    said = detector.meaning(detector.ask([detector.read(image)]))
+    assert detector.calibrated and said == pytest.approx([row["probability_ai"]], abs=1e-6)
 
 
 def test_detectors_of_one_name_are_told_apart_by_their_place(tmp_path):
@@ -168,6 +181,6 @@ def test_the_documents_example_wraps_a_public_detector(tmp_path, monkeypatch):
     detector = load_detector("signals_example:score")
     noise = np.random.default_rng(0).normal(0, 1, (128, 128, 3))
     calm, loud = (Image.fromarray((128 + size * noise).clip(0, 255).astype(np.uint8)) for size in (1, 30))
-    said = detector.probability(detector.ask([calm, loud]))
+    said = detector.meaning(detector.ask([calm, loud]))
     assert said == pytest.approx([0, 0.75], abs=1e-9)  # what should be flat is noisy in the second alone
     assert "runs the code of signals_example.py" in detector.about

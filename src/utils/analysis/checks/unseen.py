@@ -54,6 +54,7 @@ def source_table(
     threshold: float = 0.5,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    score: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How a model does on each generator and on each source of photographs.
 
@@ -64,6 +65,7 @@ def source_table(
         threshold: A picture is called AI from this probability on.
         resamples: Number of bootstrap resamples.
         seed: Their seed.
+        score: What the AUC ranks by, [n]; the probabilities if not given, which may have more ties.
 
     Returns:
         A row a source, AI-generated ones first, those with most groups first, columns `SOURCE_COLUMNS`:
@@ -72,6 +74,7 @@ def source_table(
         defined or not estimable.
     """
     probability = np.asarray(probability, dtype=float)
+    score = probability if score is None else np.asarray(score, dtype=float)
     label = pictures["label"].to_numpy(dtype=int)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     source = source_of(pictures).to_numpy()
@@ -81,7 +84,7 @@ def source_table(
         groups = pictures.loc[mine, "group"]
         called = _called_ai(probability[mine] >= threshold, groups, weight[mine], resamples, seed)
         among = mine | (label != one)
-        auc = _auc(pictures[among], probability[among], weight[among], resamples, seed)
+        auc = _auc(pictures[among], score[among], weight[among], resamples, seed)
         rows.append(
             {
                 "label": one,

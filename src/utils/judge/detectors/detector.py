@@ -28,9 +28,9 @@ class Detector:
         key: Changes whenever its answers would.
         read: A decoded RGB picture → what it works on; called in threads.
         ask: Some of these → log-odds of AI before any calibration, float64 [n].
-        temperature: What the log-odds are divided by.
+        meaning: Log-odds as `ask` gives them → probability of AI, as calibrated as it can be, float64 [n].
         threshold: Probability of AI from which on a picture is called AI.
-        calibrated: Whether temperature and threshold were measured, and not taken for granted.
+        calibrated: Whether meaning and threshold were measured, and not taken for granted.
         batch: How many are asked at once.
         about: One sentence on what it is.
     """
@@ -39,7 +39,7 @@ class Detector:
     key: str
     read: Callable[[Image.Image], Any]
     ask: Callable[[Sequence[Any]], NDArray[np.float64]]
-    temperature: float = 1.0
+    meaning: Callable[[NDArray[np.float64]], NDArray[np.float64]] = at_temperature
     threshold: float = 0.5
     calibrated: bool = False
     batch: int = BATCH_SIZE
@@ -49,7 +49,3 @@ class Detector:
     def title(self) -> str:
         """Its name for people."""
         return model_name(self.name)
-
-    def probability(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of AI, as calibrated as it can be, from what `ask` gives: float64 [n], 0–1."""
-        return at_temperature(odds, self.temperature)

@@ -6,15 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from src.utils.analysis.scoring.scores import log_odds, model_key
+from src.utils.analysis.scoring.scores import at_temperature, log_odds, model_key
 from src.utils.environment import quiet_start
 from src.utils.judge.detectors.detector import Detector
 from src.utils.judge.detectors.function import load_function
 from src.utils.judge.detectors.network import load_network
+from src.utils.models.bundle.bundle import Bundle
+from src.utils.models.bundle.calibration import point_value
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import UserError
 
@@ -75,8 +79,20 @@ def load_bundle_detector(folder: Path) -> Detector:
         key=model_key(bundle),
         read=predictor.read,
         ask=lambda pixels: log_odds(plain.predict_pixels(np.stack(pixels))),
-        temperature=bundle.temperature,
+        meaning=partial(bundle_probability, bundle),
         threshold=bundle.threshold,
         calibrated=bundle.calibration is not None,
         about="A bundle of this project.",
     )
+
+
+def bundle_probability(bundle: Bundle, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability that `make predict` gives: the point value of a calibrated bundle's interval.
+
+    Args:
+        bundle: The model.
+        odds: Log-odds of AI at temperature 1, float64 [n].
+    """
+    if bundle.calibration is None:
+        return at_temperature(odds, bundle.temperature)
+    return point_value(*bundle.calibration.venn_abers.interval(odds))
