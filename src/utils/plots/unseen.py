@@ -44,7 +44,7 @@ def unseen_plot(
     found = f"{who}recall {recall} on unseen generators, false-positive rate {false_positives}"
     figure = new_figure(title or found, note)
     panels = figure.subplots(1, 2)
-    for axes, label, name in zip(panels, (1, 0), ("Generators", "Sources of photographs"), strict=True):
+    for axes, label, name in zip(panels, (1, 0), ("Generators", "Photo sources"), strict=True):
         mine = table[table["label"] == label].sort_values(["called_ai", "source"], ignore_index=True)
         _draw_sources(axes, mine, CLASS_COLOURS[label])
         axes.axvline(overall[label], color=CLASS_COLOURS[label], linewidth=1.5, linestyle=":")

@@ -88,7 +88,7 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
         pictures: How many there are, every view of a picture counted.
 
     Returns:
-        Such as "About 3 minutes for 1,800 encodings at 12 a second; what is stored costs nothing.".
+        Such as "About 3 minutes for 1,800 encodings at 12 per second; stored results are reused.".
     """
     side = read_size(encoder.layout.size)
     squares = np.zeros((encoder.batch, side, side, 3), np.uint8)
@@ -100,7 +100,7 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     minutes = max(round(pictures / rate / 60), 1)
     length = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes < 120 else f"{minutes / 60:.0f} hours"
     speed = f"{rate:.0f}" if rate >= 2 else f"{rate:.1f}"
-    return f"About {length} for {pictures:,} encodings at {speed} a second; what is stored costs nothing."
+    return f"About {length} for {pictures:,} encodings at {speed} per second; stored results are reused."
 
 
 def encode_pictures(
