@@ -27,7 +27,7 @@ endif
 PY := "$(ENV)/bin/python"
 STAMP := $(ENV)/.$(ENV_NAME)-ready
 
-.PHONY: help setup reproduce test lint notebook predict evaluate app publish-model benchmark publish lock clean
+.PHONY: help setup reproduce test lint notebook predict evaluate app publish-model slides benchmark publish lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ app: setup ## serve the web page on this machine
 
 publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
 	@$(PY) -m src.utils.models.store.publish_model $(MODEL)
+
+slides: setup ## make a talk from the last run: reports/<source>/slides.pptx and .pdf
+	@$(PY) -m src.utils.slides
 
 benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
 	@$(PY) -m benchmarks.run

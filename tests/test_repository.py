@@ -99,6 +99,7 @@ ALLOWED = {
     "plots": {"plots", "top"},
     "story": {"story", "top"},
     "judge": {"data", "models", "analysis", "plots", "judge", "top"},
+    "slides": {"models", "analysis", "plots", "story", "slides", "top"},
     "app": {"app", "data", "models", "analysis", "plots", "top"},
 }
 

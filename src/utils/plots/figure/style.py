@@ -117,13 +117,18 @@ def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figu
     return figure
 
 
+def unbroken(text: str) -> str:
+    """Keep a number on one line with its percent sign, and an interval in one piece."""
+    text = re.sub(r"(?<=\d) (?=%)", _FIXED_SPACE, text)
+    return re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", _FIXED_SPACE), text)
+
+
 def wrap(text: str, width: int) -> str:
     """Break a text into as few lines of at most `width` letters as it needs, about equally long.
 
     A number stays on one line with its percent sign, an interval in one piece.
     """
-    text = re.sub(r"(?<=\d) (?=%)", _FIXED_SPACE, text)
-    text = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", _FIXED_SPACE), text)
+    text = unbroken(text)
     lines = textwrap.wrap(text, width)
     while width > 1 and len(shorter := textwrap.wrap(text, width - 1)) == len(lines):
         lines, width = shorter, width - 1
