@@ -11,7 +11,7 @@ from src.utils.slides.findings import read_findings
 from src.utils.slides.layout import lay_out
 from src.utils.slides.portable import write_pdf
 from src.utils.slides.powerpoint import write_powerpoint
-from src.utils.slides.talk import footer, make_talk
+from src.utils.slides.talk import make_talk
 
 DONE, WRONG_USAGE = 0, 2
 
@@ -40,8 +40,8 @@ def make_slides(settings: Settings) -> tuple[Path, Path]:
     """
     findings = read_findings(settings)
     slides = make_talk(findings)
-    pages = lay_out(slides, footer(findings))
-    title = f"{slides[0].title} {footer(findings)}"
+    pages = lay_out(slides, findings.footer)
+    title = f"{slides[0].title} {findings.footer}"
     powerpoint, pdf = (settings.reports_dir / f"slides.{suffix}" for suffix in ("pptx", "pdf"))
     write_powerpoint(pages, title, powerpoint)
     write_pdf(pages, title, pdf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,20 @@ from src.utils.analysis.scoring.results import metrics_path
 from src.utils.estimate import read_estimates
 from src.utils.files import read_json
 from src.utils.models.bundle.bundle import load_bundle
+from src.utils.names import one_line
 from src.utils.plots.figure.saving import read_index
 from src.utils.settings import Settings, UserError
-from src.utils.slides.slide import Picture
+from src.utils.slides.slide import Number, Picture, Slide
+
+BEST, PROBE, DECK = "best", "linear_probe", "cnn_deck"
+"""Models that the talk names."""
+
+ENCODER_FACTS = (
+    ("encoder", "Image encoder"),
+    ("encoder_licence", "its licence"),
+    ("encoder_from", "taken from"),
+)
+"""Entries of the improved model's bundle.json, and what they are."""
 
 
 class Missing(LookupError):
@@ -75,6 +87,54 @@ class Findings:
             raise Missing(name)
         texts = table.select_dtypes(exclude="number").columns
         return table.fillna(dict.fromkeys(texts, ""))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pictures of `train`, `validation` and `test`.
+
+        Raises:
+            Missing: The run does not say.
+        """
+        return {part: self.number(f"n_{part}") for part in ("train", "validation", "test")}
+
+    @property
+    def unseen_pictures(self) -> int:
+        """Pictures of the unseen set, those of any model's confusion matrix there; 0 without such a set."""
+        models = self.metrics.get("unseen") or {}
+        return next((sum(map(sum, entry["confusion_matrix"])) for entry in models.values()), 0)
+
+    @property
+    def footer(self) -> str:
+        """The line at the foot of each slide: which data, which run."""
+        title = self.settings.dataset.title
+        which = f"{self.metrics.get('split')} split · seed {self.metrics.get('seed')}"
+        return f"{title[:1].upper()}{title[1:]} · {which}"
+
+    def slide(
+        self,
+        title: str,
+        picture: Picture,
+        sections: str,
+        said: Iterable[str] = (),
+        numbers: Iterable[Number] = (),
+    ) -> Slide:
+        """Make a slide with a figure.
+
+        Args:
+            title: The finding.
+            picture: The figure.
+            sections: Where the numbers stand: parts of `metrics.json`, or tables.
+            said: Sentences for the notes; what is seen and where it comes from follows them.
+            numbers: Beside the figure.
+        """
+        notes = (
+            f"{title}.",
+            *said,
+            f"The figure: {picture.caption}",
+            f"Drawn by notebook {picture.notebook}. Numbers: reports/{self.settings.source}, {sections}. "
+            f"{self.footer}.",
+        )
+        return Slide(one_line(title), tuple(map(one_line, notes)), picture, tuple(numbers))
 
 
 def read_findings(settings: Settings) -> Findings:

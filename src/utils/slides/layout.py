@@ -11,7 +11,7 @@ from PIL import Image
 
 from src.utils.plots.figure.style import AI, FAINT, HEIGHT, HUMAN, INK, QUIET
 from src.utils.slides.slide import Number, Picture, Slide
-from src.utils.slides.text import SLACK, height, largest, wrap
+from src.utils.slides.text import SLACK, height, largest, narrowest, wrap
 
 WIDE, HIGH = 13.333, 7.5
 """A slide in inches, 16:9."""
@@ -193,23 +193,19 @@ def _number(number: Number, top: float) -> Iterator[Box]:
     sizes = range(_VALUE, 15, -1)
     yield _words((left, top, _COLUMN, 0.68), (number.value,), sizes, True, number.colour)
     label = _words((left, top + 0.68, _COLUMN, 0.52), (number.label,), (_LABEL, 13, 12, 11), False)
+    label = replace(label, height=height(len(label.paragraphs[0]), label.size))
     yield label
     if number.interval:
-        below = label.y + height(len(label.paragraphs[0]), label.size) + 0.04
+        below = label.y + label.height + 0.04
         yield _words((left, below, _COLUMN, 0.25), (number.interval,), (_INTERVAL, 11, 10), False, QUIET)
 
 
 def _balanced(title: Words) -> Words:
     """Make a title's box as narrow as its lines allow, so that no word stands alone on the last one."""
-    text, lines = " ".join(title.paragraphs[0]), title.paragraphs[0]
-    width = title.width
-    while (fewer := tuple(wrap(text, title.size, title.bold, (width - 0.1) * SLACK))) and len(fewer) == len(
-        lines
-    ):
-        if width < title.width / 2:
-            break
-        lines, width = fewer, width - 0.1
-    return replace(title, paragraphs=(lines,), width=width)
+    text = " ".join(title.paragraphs[0])
+    room = narrowest(text, title.size, title.bold, title.width * SLACK)
+    lines = tuple(wrap(text, title.size, title.bold, room))
+    return replace(title, paragraphs=(lines,), width=room / SLACK)
 
 
 def _words(

@@ -1,4 +1,7 @@
-"""The same talk as a PDF, one page a slide: text that can be selected, outline, alt texts; no office needed."""
+"""The same talk as a PDF, one page a slide: text that can be selected, an outline, alt texts.
+
+It is drawn here, so no office program is needed. Notes are in the PowerPoint file only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A talk as a PowerPoint file: native text, titles as titles, alt texts, notes; the same bytes for the same talk."""
+"""A talk as a PowerPoint file: native text, titles as titles, alt texts, notes.
+
+The same talk gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +93,10 @@ def _own_template(deck: Deck) -> SlideLayout:
             else:
                 shape.left, shape.top = Inches(0.55), Inches(0.62)
                 shape.width, shape.height = Inches(WIDE - 1.1), Inches(1.05)
+    package = deck.part.package
+    for key, relation in list(package._rels.items()):
+        if relation.reltype == RELATIONSHIP_TYPE.THUMBNAIL:  # a picture of the template
+            package.drop_rel(key)
     theme = deck.slide_master.part.part_related_by(RELATIONSHIP_TYPE.THEME)
     text = theme.blob.decode("utf-8")
     for name, colour in _THEME.items():

@@ -50,16 +50,16 @@ def wrap(text: str, size: float, bold: bool, room: float) -> list[str]:
     """
     lines = [""]
     for word in unbroken(text).split(" "):
-        longer = f"{lines[-1]} {word}".strip()
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
         if width(longer, size, bold) <= room or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)
         while width(lines[-1], size, bold) > room and len(lines[-1]) > 1:
-            fits = max(
-                n for n in range(1, len(lines[-1])) if n == 1 or width(lines[-1][:n], size, bold) <= room
-            )
-            lines[-1:] = [lines[-1][:fits], lines[-1][fits:]]
+            long = lines.pop()
+            ends = (end for end in range(2, len(long)) if width(long[:end], size, bold) > room)
+            fits = next(ends, len(long)) - 1
+            lines += [long[:fits], long[fits:]]
     return lines
 
 
@@ -87,13 +87,20 @@ def largest(
         lines = [wrap(one, size, bold, room[0] * SLACK) for one in paragraphs]
         if height(sum(map(len, lines)), size) + height(1, size) * gap * (len(lines) - 1) <= room[1]:
             return size, lines
-    most = max(int((room[1] / height(1, size)) - gap * (len(lines) - 1)), 1)
+    most = max(int(room[1] / height(1, size) - gap * (len(lines) - 1)), 1)
     kept = []
     for one in lines:
-        kept.append(one[:most])
+        if most > 0:
+            kept.append(one[:most])
         most -= len(one)
-        if most < 0:
-            kept[-1][-1] = f"{kept[-1][-1][:-1].rstrip()}…"
-        if most <= 0:
-            break
+    if most < 0:
+        kept[-1][-1] = f"{kept[-1][-1][:-1].rstrip()}…"
     return size, kept
+
+
+def narrowest(text: str, size: float, bold: bool, room: float, step: float = 0.1) -> float:
+    """The least room, in steps of some inches, that takes no more lines than `room` does."""
+    lines = len(wrap(text, size, bold, room))
+    while room > 1 and len(wrap(text, size, bold, room - step)) == lines:
+        room -= step
+    return room

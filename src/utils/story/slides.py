@@ -37,7 +37,8 @@ def data(known: int, unseen: int) -> str:
     """Say how many pictures training, validation and test have, and how many more are of unseen sources."""
     if not unseen:
         return f"{known:,} pictures to learn from and to test on"
-    return f"{known:,} pictures to learn from and to test on, {unseen:,} more of sources that training never meets"
+    new = f"{unseen:,} more of sources that training never meets"
+    return f"{known:,} pictures to learn from and to test on, {new}"
 
 
 def learning(luck: Mapping[str, Any]) -> str:
@@ -114,7 +115,7 @@ def mistakes(name: str, false_positives: int, false_negatives: int, held: int, c
     apart = (
         "too few to compare"
         if not comparisons
-        else f"{held} of {comparisons} comparisons hold"
+        else f"{held} of {comparisons} comparisons hold{'s' if held == 1 else ''}"
         if held
         else "nothing measurable sets them apart"
     )
@@ -128,10 +129,8 @@ def improved(area: Estimate, deck: Estimate) -> str:
 
 def design(kept: str, mean: float, worst: float, source: str) -> str:
     """Say which design was kept, and its ROC-AUC on left-out sources, on average and on the worst one."""
-    return (
-        f"Kept: “{short_name(kept)}”, with a ROC-AUC of {mean:.2f} on sources left out, {worst:.2f} on the worst "
-        f"({short_name(source)})"
-    )
+    reached = f"ROC-AUC {mean:.2f} over left-out sources, {worst:.2f} on the worst, {short_name(source)}"
+    return f"“{short_name(kept)}” was kept: {reached}"
 
 
 def unseen(test: Estimate, new: Estimate) -> str:
@@ -143,7 +142,8 @@ def sources(rows: Sequence[Mapping[str, Any]]) -> str:
     """Name the generator that is found least and the photo source that is most often called AI.
 
     Args:
-        rows: One a source: `label` (1 for a generator), `source`, `called_ai` (0–1), `pictures`; at least one.
+        rows: One a source, at least one: `label` (1 for a generator), `source`, `called_ai` (0–1),
+            `pictures`.
     """
     generators = [row for row in rows if row["label"] == 1]
     photographs = [row for row in rows if row["label"] == 0]

@@ -1,0 +1,259 @@
+"""Slides on what the models answer, and on how far that can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from src.utils.analysis.checks.robustness import kind_names
+from src.utils.estimate import Estimate
+from src.utils.names import interval_text, model_name
+from src.utils.plots.figure.style import model_colour
+from src.utils.plots.training import DECK_ACCURACY
+from src.utils.slides.findings import BEST, DECK, ENCODER_FACTS, PROBE, Findings, Missing
+from src.utils.slides.slide import Number, Slide
+from src.utils.story import answers, improvement, trust
+from src.utils.story import slides as titles
+
+
+def learning(findings: Findings) -> Slide:
+    """How the deck's network learns, and how much of its result is luck."""
+    spread = findings.number("seeds")["spread"]
+    luck = next((row for row in spread if (row["model"], row["metric"]) == (DECK, "auc")), None)
+    if luck is None:
+        raise Missing("seeds → spread")
+    return findings.slide(
+        titles.learning(luck),
+        findings.picture("04_learning_curves"),
+        "seeds",
+        (trust.luck_sentence(luck), "Crosses are what the deck printed, on training pictures."),
+        [
+            Number(f"{DECK_ACCURACY[-1]:.2f}", "training accuracy in the deck"),
+            Number.of(findings.number("models", DECK, "accuracy"), "accuracy on the test here"),
+        ],
+    )
+
+
+def matrix(findings: Findings) -> Slide:
+    """The matrix of the deck's network in the variant that is used, which notebook 12 explains too."""
+    name = findings.number("maps", "model")
+    mine = findings.number("models", name)
+    said = (
+        ("recall", "recall: AI-generated pictures found"),
+        ("precision", "precision: right among those called AI"),
+    )
+    return findings.slide(
+        titles.matrix(model_name(name), mine["confusion_matrix"]),
+        findings.picture("05_confusion_matrix"),
+        f"models.{name}",
+        (answers.matrix_sentence(mine["confusion_matrix"]),),
+        [Number.share(mine[metric], label) for metric, label in said],
+    )
+
+
+def guessing(findings: Findings) -> Slide:
+    """Whether the deck's network can be told from guessing."""
+    models = findings.number("models")
+    deck = findings.number("models", DECK)
+    facts = models.get("metadata_only")
+    notes = (
+        *answers.chance_sentences(deck, models.get(BEST)),
+        answers.fair_sentence(findings.metrics.get("comparisons", {})),
+    )
+    return findings.slide(
+        titles.guessing(model_name(DECK), deck["auc"]),
+        findings.picture("05_roc"),
+        f"models.{DECK}, models.metadata_only, comparisons",
+        notes,
+        [
+            Number.of(deck["auc"], "ROC-AUC of the deck's network", model_colour(DECK)),
+            *([Number.of(facts["auc"], "of a model that reads no pixels")] if facts else []),
+        ],
+    )
+
+
+def links(findings: Findings) -> Slide:
+    """What came back for pictures read from links."""
+    table = findings.table("link_answers.csv")
+    known = table[table["truth"] != ""]
+    right = int((known["label"] == known["truth"]).sum())
+    uncertain = int((table["verdict"] == "Uncertain").sum())
+    return findings.slide(
+        titles.links(len(table), len(known), right, uncertain),
+        findings.picture("06_link_gallery"),
+        "link_answers.csv",
+        ("Links are fetched with limits on size and time, from public addresses only.",),
+    )
+
+
+def improved(findings: Findings) -> Slide:
+    """The improved model beside the deck's network and the plain probe."""
+    best, deck = (findings.number("models", name, "auc") for name in (BEST, DECK))
+    probe = findings.number("models").get(PROBE)
+    compared = findings.metrics.get("comparisons", {})
+    return findings.slide(
+        titles.improved(best, deck),
+        findings.picture("05_matrices", "12_best_evidence", "09_evidence"),
+        f"models.{BEST}, models.{PROBE}, comparisons",
+        (
+            *improvement.difference_sentences(compared),
+            *(f"{name}: {findings.card[key]}." for key, name in ENCODER_FACTS if key in findings.card),
+        ),
+        [
+            Number.of(best, "ROC-AUC of the improved model", model_colour(BEST)),
+            *([Number.of(probe["auc"], "of the plain linear probe", model_colour(PROBE))] if probe else []),
+        ],
+    )
+
+
+def design(findings: Findings) -> Slide:
+    """Which design was kept, and how it does on sources left out."""
+    kept = findings.card.get("selection")
+    table = findings.table("ablation.csv").set_index("candidate")
+    if kept not in table.index:
+        raise Missing(f"{kept} in ablation.csv")
+    row = table.loc[kept]
+    return findings.slide(
+        titles.design(kept, row["mean"], row["worst"], row["worst_source"]),
+        findings.picture("09_ablation"),
+        "ablation.csv",
+        ("The simplest design within one standard error of the best one is kept.",),
+        [
+            Number.of(Estimate.from_row(row, "mean"), "ROC-AUC, mean over left-out sources"),
+            Number.of(Estimate.from_row(row, "worst"), "on the worst of them"),
+        ],
+    )
+
+
+def unseen(findings: Findings) -> Slide:
+    """What is left on sources that the improved model never met."""
+    test, new = (findings.number(part, BEST, "auc") for part in ("models", "unseen"))
+    notes = ["Unseen are generators and photo sources that no training, validation or test has met."]
+    folded = findings.metrics.get("out_of_fold", {}).get(BEST, {}).get("auc")
+    if isinstance(folded, Estimate):
+        notes.append(f"Out of fold, each source left out in turn, it has {interval_text(folded)}.")
+    return findings.slide(
+        titles.unseen(test, new),
+        findings.picture("11_unseen_models"),
+        f"models.{BEST}, unseen.{BEST}",
+        notes,
+        [
+            Number.of(test, "ROC-AUC on the test"),
+            Number.of(new, "on unseen sources", model_colour(BEST)),
+        ],
+    )
+
+
+def sources(findings: Findings) -> Slide:
+    """The generators and photo sources that the average hides."""
+    rows = findings.number("unseen_sources", "rows")
+    if not rows:
+        raise Missing("unseen sources")
+    return findings.slide(
+        titles.sources(rows),
+        findings.picture("11_makers"),
+        "unseen_sources",
+        (
+            f"The model: {model_name(findings.number('unseen_sources', 'model'))}.",
+            *map(_interval_of, rows),
+        ),
+    )
+
+
+def _interval_of(row: dict[str, Any]) -> str:
+    share = interval_text(_estimate(row, "called_ai"))
+    return f"{row['source']}: called AI {share}, {row['pictures']} pictures."
+
+
+def calibration(findings: Findings) -> Slide:
+    """How far its probabilities are from what is true."""
+    mine = findings.number("models", BEST)
+    error = next((mine[name] for name in ("ece_venn_abers", "ece_calibrated") if name in mine), None)
+    if error is None or "ece" not in mine:
+        raise Missing("calibration error")
+    chance = mine.get("ece_by_chance", Estimate())
+    return findings.slide(
+        titles.calibration(error, chance),
+        findings.picture("10_reliability"),
+        f"models.{BEST}",
+        (
+            f"Calibration error on the test before: {interval_text(mine['ece'])}; after: "
+            f"{interval_text(error)}; by chance alone: {interval_text(chance)}.",
+        ),
+        [
+            Number.of(mine["ece"], "calibration error on the test, before"),
+            Number.of(error, "after it was calibrated"),
+        ],
+    )
+
+
+def verdicts(findings: Findings) -> Slide:
+    """How often there is a verdict, and how often it is right."""
+    answered, right = (findings.number("models", BEST, name) for name in ("answered", "right"))
+    notes = [answers.calibration_sentence(findings.card)] if "policy" in findings.card else []
+    return findings.slide(
+        titles.verdicts(answered, right),
+        findings.picture("10_coverage", "10_threshold"),
+        f"models.{BEST}, calibration.json",
+        notes,
+        [
+            Number.share(answered, "of the test pictures get a verdict"),
+            *([Number.share(right, "of these verdicts are right")] if right.value is not None else []),
+        ],
+    )
+
+
+def track_record(findings: Findings) -> Slide:
+    """What it did with sources that it had not met, in counts."""
+    record = findings.card.get("track_record")
+    if not record:
+        raise Missing("track record")
+    said = trust.track_record(record)
+    policy = findings.card.get("policy", {})
+    evidence = trust.verdict_policy(policy) if policy.get("evidence") else []
+    return Slide(
+        titles.track_record(record["missed"]),
+        (*said, *evidence, "Source: calibration.json of the improved model."),
+        points=(*said, "A verdict is never proof: No sign of AI does not say that a person made a picture."),
+    )
+
+
+def damage(findings: Findings) -> Slide:
+    """Which damage costs most."""
+    rows = findings.number("robustness", "models", BEST)
+    before, *damaged = rows
+    worst = min(damaged, key=lambda row: row["auc"], default=before)
+    kind, drop = kind_names().get(worst["kind"], worst["kind"]), _estimate(worst, "auc_drop")
+    return findings.slide(
+        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),
+        findings.picture("10_robustness"),
+        "robustness",
+        (f"The drop: {interval_text(drop)}.",),
+        [
+            Number.of(_estimate(before, "auc"), "ROC-AUC as they are"),
+            Number.of(_estimate(worst, "auc"), "at its worst", model_colour(BEST)),
+        ],
+    )
+
+
+def deliveries(findings: Findings) -> Slide:
+    """Which way to a viewer costs most."""
+    rows = findings.number("deliveries", "models", BEST)
+    worst = next((row for row in rows if row.get("worst")), None)
+    if worst is None:
+        raise Missing("deliveries")
+    before, after = (_estimate(row, "balanced_accuracy") for row in (rows[0], worst))
+    return findings.slide(
+        titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),
+        findings.picture("10_deliveries"),
+        "deliveries",
+        ("Each picture is sent, posted or reworked in one way at a time.",),
+        [
+            Number.of(before, "balanced accuracy as they are"),
+            Number.of(after, "through the worst way", model_colour(BEST)),
+        ],
+    )
+
+
+def _estimate(row: dict[str, Any], name: str) -> Estimate:
+    """An estimate of a table's row in JSON, where None stands for what is not known."""
+    return Estimate(row[name], row.get(f"{name}_low"), row.get(f"{name}_high"))
