@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 
 from src.utils.settings import Settings, UserError
@@ -59,10 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     """
     _parser().parse_args(arguments)
     try:
-        written = make_slides(Settings.from_env())
+        with warnings.catch_warnings(record=True) as noticed:
+            written = make_slides(Settings.from_env())
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_USAGE
+    print("".join(f"{one.message}\n" for one in noticed), end="", file=sys.stderr)
     print("\n".join(map(str, written)))
     return DONE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from src.utils.datasets import DEMONSTRATION
 from src.utils.estimate import Estimate
 from src.utils.plots.training import DECK_ACCURACY
-from src.utils.slides.findings import BEST, ENCODER_FACTS, Findings
+from src.utils.slides.findings import BEST, Findings
 from src.utils.slides.slide import Number, Slide
 from src.utils.story import improvement, trust
 from src.utils.story import slides as titles
@@ -132,9 +132,8 @@ def next_steps(findings: Findings) -> Slide:
 
 def credits(findings: Findings) -> Slide:
     """Whose pictures, networks and methods these are."""
-    dataset, card = findings.settings.dataset, findings.card
+    dataset, encoder = findings.settings.dataset, findings.encoder
     labeller = findings.metrics.get("labels", {}).get("labeller")
-    encoder = ", ".join(f"{card[key]}" for key, _ in ENCODER_FACTS if key in card)
     points = [
         f"Pictures: {dataset.full_name}. {dataset.origin}. Terms: {dataset.licence}.",
         f"Image encoder: {encoder}." if encoder else "",

@@ -9,7 +9,7 @@ from src.utils.estimate import Estimate
 from src.utils.names import interval_text, model_name
 from src.utils.plots.figure.style import model_colour
 from src.utils.plots.training import DECK_ACCURACY
-from src.utils.slides.findings import BEST, DECK, ENCODER_FACTS, PROBE, Findings, Missing
+from src.utils.slides.findings import BEST, DECK, PROBE, Findings, Missing
 from src.utils.slides.slide import Number, Slide
 from src.utils.story import answers, improvement, trust
 from src.utils.story import slides as titles
@@ -55,9 +55,10 @@ def guessing(findings: Findings) -> Slide:
     models = findings.number("models")
     deck = findings.number("models", DECK)
     facts = models.get("metadata_only")
+    compared = findings.metrics.get("comparisons", {})
     notes = (
-        *answers.chance_sentences(deck, models.get(BEST)),
-        answers.fair_sentence(findings.metrics.get("comparisons", {})),
+        *(answers.chance_sentences(deck, models.get(BEST)) if deck["auc"].low is not None else ()),
+        *([answers.fair_sentence(compared)] if "cnn_scaled_minus_cnn_deck" in compared else []),
     )
     return findings.slide(
         titles.guessing(model_name(DECK), deck["auc"]),
@@ -96,7 +97,7 @@ def improved(findings: Findings) -> Slide:
         f"models.{BEST}, models.{PROBE}, comparisons",
         (
             *improvement.difference_sentences(compared),
-            *(f"{name}: {findings.card[key]}." for key, name in ENCODER_FACTS if key in findings.card),
+            f"Image encoder: {findings.encoder}." if findings.encoder else "",
         ),
         [
             Number.of(best, "ROC-AUC of the improved model", model_colour(BEST)),
@@ -189,7 +190,7 @@ def calibration(findings: Findings) -> Slide:
 def verdicts(findings: Findings) -> Slide:
     """How often there is a verdict, and how often it is right."""
     answered, right = (findings.number("models", BEST, name) for name in ("answered", "right"))
-    notes = [answers.calibration_sentence(findings.card)] if "policy" in findings.card else []
+    notes = [answers.calibration_sentence(findings.card)] if findings.card.get("calibrated") else []
     return findings.slide(
         titles.verdicts(answered, right),
         findings.picture("10_coverage", "10_threshold"),

@@ -21,12 +21,8 @@ from src.utils.slides.slide import Number, Picture, Slide
 BEST, PROBE, DECK = "best", "linear_probe", "cnn_deck"
 """Models that the talk names."""
 
-ENCODER_FACTS = (
-    ("encoder", "Image encoder"),
-    ("encoder_licence", "its licence"),
-    ("encoder_from", "taken from"),
-)
-"""Entries of the improved model's bundle.json, and what they are."""
+ENCODER_FACTS = ("encoder", "encoder_licence", "encoder_from")
+"""Entries of the improved model's bundle.json: the frozen encoder, its licence, where it was taken from."""
 
 
 class Missing(LookupError):
@@ -104,6 +100,11 @@ class Findings:
         return next((sum(map(sum, entry["confusion_matrix"])) for entry in models.values()), 0)
 
     @property
+    def encoder(self) -> str:
+        """The improved model's encoder with its licence and origin; empty where that is not known."""
+        return ", ".join(str(self.card[fact]) for fact in ENCODER_FACTS if fact in self.card)
+
+    @property
     def footer(self) -> str:
         """The line at the foot of each slide: which data, which run."""
         title = self.settings.dataset.title
@@ -134,7 +135,9 @@ class Findings:
             f"Drawn by notebook {picture.notebook}. Numbers: reports/{self.settings.source}, {sections}. "
             f"{self.footer}.",
         )
-        return Slide(one_line(title), tuple(map(one_line, notes)), picture, tuple(numbers))
+        return Slide(
+            one_line(title), tuple(one_line(note) for note in notes if note), picture, tuple(numbers)
+        )
 
 
 def read_findings(settings: Settings) -> Findings:

@@ -26,7 +26,7 @@ _COLUMN, _GAP = 2.45, 0.3
 """Where the figure begins and ends, and the footer begins; width of the numbers' column, and beside it."""
 
 _TITLE_SIZES, _POINT_SIZES = range(30, 19, -1), range(28, 13, -1)
-_VALUE, _LABEL, _INTERVAL, _SMALL = 38, 14, 12, 11
+_VALUE, _LABEL, _INTERVAL, _SMALL = 40, 14, 13, 11
 """Type sizes in points."""
 
 _GAP_IN_LINES = 0.75
@@ -171,7 +171,7 @@ def _points(points: tuple[str, ...], wide: float) -> Iterator[Box]:
     for lines in paragraphs:
         high = height(len(lines), size)
         yield Bar(_MARGIN, top + 0.04, 0.06, high - 0.06, FAINT)
-        yield Words(left, top, room[0], high, (tuple(lines),), size)
+        yield _balanced(Words(left, top, room[0], high, (tuple(lines),), size))
         top += high + height(1, size) * _GAP_IN_LINES
 
 
@@ -191,21 +191,21 @@ def _number(number: Number, top: float) -> Iterator[Box]:
     left = WIDE - _MARGIN - _COLUMN
     yield Bar(left, top - 0.1, _COLUMN, 0.02, FAINT)
     sizes = range(_VALUE, 15, -1)
-    yield _words((left, top, _COLUMN, 0.68), (number.value,), sizes, True, number.colour)
-    label = _words((left, top + 0.68, _COLUMN, 0.52), (number.label,), (_LABEL, 13, 12, 11), False)
+    yield _words((left, top, _COLUMN, 0.7), (number.value,), sizes, True, number.colour)
+    label = _words((left, top + 0.7, _COLUMN, 0.52), (number.label,), (_LABEL, 13, 12, 11), False)
     label = replace(label, height=height(len(label.paragraphs[0]), label.size))
     yield label
     if number.interval:
         below = label.y + label.height + 0.04
-        yield _words((left, below, _COLUMN, 0.25), (number.interval,), (_INTERVAL, 11, 10), False, QUIET)
+        yield _words((left, below, _COLUMN, 0.25), (number.interval,), (_INTERVAL, 12, 11, 10), False, QUIET)
 
 
-def _balanced(title: Words) -> Words:
-    """Make a title's box as narrow as its lines allow, so that no word stands alone on the last one."""
-    text = " ".join(title.paragraphs[0])
-    room = narrowest(text, title.size, title.bold, title.width * SLACK)
-    lines = tuple(wrap(text, title.size, title.bold, room))
-    return replace(title, paragraphs=(lines,), width=room / SLACK)
+def _balanced(words: Words) -> Words:
+    """Make the box of a paragraph as narrow as its lines allow, so that no word stands alone on the last."""
+    text = " ".join(words.paragraphs[0])
+    room = narrowest(text, words.size, words.bold, words.width * SLACK)
+    lines = tuple(wrap(text, words.size, words.bold, room))
+    return replace(words, paragraphs=(lines,), width=room / SLACK)
 
 
 def _words(

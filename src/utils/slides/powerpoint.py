@@ -68,7 +68,7 @@ def write_powerpoint(pages: list[Page], title: str, path: Path) -> None:
         sheet.background.fill.fore_color.rgb = _colour(page.background)
         for box in page.boxes:
             _draw(sheet, box)
-        sheet.notes_slide.notes_text_frame.text = "\n".join(page.slide.notes)
+        sheet.notes_slide.notes_text_frame.text = _plain("\n".join(page.slide.notes))
     facts = deck.core_properties
     facts.title, facts.author, facts.last_modified_by = title, "Human or AI", ""
     facts.created = facts.modified = datetime.datetime(*_LONG_AGO)
@@ -147,6 +147,11 @@ def _write(shape: Shape, box: Words) -> None:
         run.text = " ".join(lines)
         run.font.size, run.font.bold, run.font.name = Pt(box.size), box.bold, TYPEFACE
         run.font.color.rgb = _colour(box.colour)
+
+
+def _plain(markdown: str) -> str:
+    """The notebooks' sentences without their marks for emphasis and code."""
+    return re.sub(r"[*`]", "", markdown)
 
 
 def _colour(colour: str) -> RGBColor:
