@@ -80,11 +80,19 @@ def damaged(kind: str, level: float, auc: float) -> dict[str, Any]:
 
 
 def delivered(title: str, accuracy: float, worst: bool) -> dict[str, Any]:
-    ends = {
-        f"balanced_accuracy{end}": accuracy + by for end, by in (("", 0), ("_low", -0.05), ("_high", 0.05))
+    measured = {
+        "balanced_accuracy": estimate(accuracy),
+        "recall": estimate(0.71),
+        "false_positive_rate": estimate(0.17),
+        "drop": estimate(0.86 - accuracy),
     }
-    drop = {"drop": 0.86 - accuracy, "drop_low": 0.01, "drop_high": 0.3}
-    return {"title": title, "worst": worst} | ends | drop
+    columns = {key: value for name, one in measured.items() for key, value in one.columns(name).items()}
+    return {"title": title, "worst": worst, "transformation": False} | columns
+
+
+NO_VERDICTS = {
+    f"{name}{end}": None for name in ("turned", "changed", "answered") for end in ("", "_low", "_high")
+}
 
 
 def metrics(source: str) -> dict[str, Any]:
@@ -139,7 +147,9 @@ def metrics(source: str) -> dict[str, Any]:
             }
         },
         "deliveries": {
-            "models": {"best": [delivered("as it is", 0.86, False), delivered("messenger", 0.68, True)]}
+            "model": "best",
+            "rates": [delivered("as it is", 0.86, False), delivered("messenger", 0.68, True)],
+            "verdicts": [{"delivery": "any"} | NO_VERDICTS],
         },
         "unseen_sources": {
             "model": "best",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import pandas as pd
 
 from src.utils.analysis.checks.robustness import kind_names
 from src.utils.estimate import Estimate
@@ -91,10 +94,11 @@ def improved(findings: Findings) -> Slide:
     best, deck = (findings.number("models", name, "auc") for name in (BEST, DECK))
     probe = findings.number("models").get(PROBE)
     compared = findings.metrics.get("comparisons", {})
+    folded = findings.metrics.get("out_of_fold", {}).get(BEST)
     return findings.slide(
         titles.improved(best, deck),
         findings.picture("05_matrices", "12_best_evidence", "09_evidence"),
-        f"models.{BEST}, models.{PROBE}, comparisons",
+        f"models.{BEST}, models.{PROBE}, out_of_fold.{BEST}, comparisons",
         (
             *improvement.difference_sentences(compared),
             f"Image encoder: {findings.encoder}." if findings.encoder else "",
@@ -102,6 +106,11 @@ def improved(findings: Findings) -> Slide:
         [
             Number.of(best, "ROC-AUC of the improved model", model_colour(BEST)),
             *([Number.of(probe["auc"], "of the plain linear probe", model_colour(PROBE))] if probe else []),
+            *(
+                [Number.of(folded["auc"], "improved, five folds of all but unseen pictures")]
+                if folded
+                else []
+            ),
         ],
     )
 
@@ -128,15 +137,11 @@ def design(findings: Findings) -> Slide:
 def unseen(findings: Findings) -> Slide:
     """What is left on sources that the improved model never met."""
     test, new = (findings.number(part, BEST, "auc") for part in ("models", "unseen"))
-    notes = ["Unseen are generators and photo sources that no training, validation or test has met."]
-    folded = findings.metrics.get("out_of_fold", {}).get(BEST, {}).get("auc")
-    if isinstance(folded, Estimate):
-        notes.append(f"Out of fold, each source left out in turn, it has {interval_text(folded)}.")
     return findings.slide(
         titles.unseen(test, new),
         findings.picture("11_unseen_models"),
         f"models.{BEST}, unseen.{BEST}",
-        notes,
+        ("Unseen are generators and photo sources that no training, validation or test has met.",),
         [
             Number.of(test, "ROC-AUC on the test"),
             Number.of(new, "on unseen sources", model_colour(BEST)),
@@ -238,19 +243,21 @@ def damage(findings: Findings) -> Slide:
 
 def deliveries(findings: Findings) -> Slide:
     """Which way to a viewer costs most."""
-    rows = findings.number("deliveries", "models", BEST)
-    worst = next((row for row in rows if row.get("worst")), None)
+    record = findings.number("deliveries")
+    rows = record["rates"]
+    worst = next((row for row in rows if row["worst"]), None)
     if worst is None:
-        raise Missing("deliveries")
+        raise Missing("the worst delivery")
     before, after = (_estimate(row, "balanced_accuracy") for row in (rows[0], worst))
+    tables = (pd.DataFrame(record[name]).fillna(math.nan) for name in ("rates", "verdicts"))
     return findings.slide(
         titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),
         findings.picture("10_deliveries"),
         "deliveries",
-        ("Each picture is sent, posted or reworked in one way at a time.",),
+        trust.delivered(model_name(record["model"]), *tables),
         [
             Number.of(before, "balanced accuracy as they are"),
-            Number.of(after, "through the worst way", model_colour(BEST)),
+            Number.of(after, "through the worst way", model_colour(record["model"])),
         ],
     )
 
