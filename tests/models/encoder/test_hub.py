@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import requests
 from PIL import Image
 
 from src.utils.models.bundle.predictor import Predictor
@@ -24,26 +23,25 @@ from src.utils.models.encoder import hub as hub_encoders
 from src.utils.models.encoder.best import DESIGNS, EncoderModel, fit_design, head_probability, save_best
 from src.utils.models.encoder.choice import find_encoder
 from src.utils.models.encoder.features import READ_SIZE, encode_pictures
-from src.utils.models.encoder.hub import LARGE, SMALL, export_preset, load_first, load_preset
-from src.utils.models.encoder.packaged import convert
+from src.utils.models.encoder.hub import CLASSES, EXAMPLES, FAMILIES, LICENCES, export_preset, load_preset
 from src.utils.models.encoder.runtime import BLOCKS, CLASS_BLOCKS, EMBEDDING, PATCH_BLOCK, Encoder, Head
 from src.utils.settings import Settings, UserError
 from tests.data.made_pictures import make_images
-from tests.models.tiny_encoder import write_packaged
+from tests.models.tiny_encoder import load_tiny
 from tests.models.tiny_presets import GRID, PROJECTED, REGISTERS, SIZE, TAPPED, WIDTH, scaled, write_preset
 
 DESIGN = next(design for design in DESIGNS if design.name == "all blocks")
-DINOV2_SIDE = 70
-"""What stands for `DINOV2_SIZE` here: smaller than the 98 px of the tiny preset, as 224 px is than 518."""
+DINO_SIDES = {"dinov2": 70, "dinov3": 80}
+"""What stands for `DINO_SIZE` here: smaller than the presets' own side, as 224 px is than DINOv2's 518."""
 
 
-@pytest.fixture(scope="module", params=["clip", "siglip", "dinov2"])
+@pytest.fixture(scope="module", params=list(CLASSES))
 def made(request, tmp_path_factory):
     """A family, a folder with a preset of it, and the encoder made of that while low precision was on."""
     family, root = request.param, tmp_path_factory.mktemp(request.param)
     write_preset(family, root / "tiny")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub_encoders, "DINOV2_SIZE", DINOV2_SIDE)
+        patch.setattr(hub_encoders, "DINO_SIZE", DINO_SIDES.get(family))
         with low_precision():
             path = export_preset(str(root / "tiny"), root / "encoders")
         yield family, root / "tiny", Encoder.load(path, threads=1)
@@ -70,15 +68,18 @@ def by_hand(family: str, folder: Path, pixels: np.ndarray) -> tuple[np.ndarray, 
     """Embedding and all tokens after each layer, step by step through the preset's own layers."""
     import keras_hub
 
-    options = {"image_shape": (DINOV2_SIDE, DINOV2_SIDE, 3)} if family == "dinov2" else {}
+    side = DINO_SIDES.get(family, SIZE)
+    options = {"image_shape": (side, side, 3)} if family in DINO_SIDES else {}
     backbone = keras_hub.models.Backbone.from_preset(str(folder), dtype="float32", **options)
-    side = DINOV2_SIDE if family == "dinov2" else SIZE
     small = np.stack([Image.fromarray(one).resize((side, side), Image.Resampling.BICUBIC) for one in pixels])
     x, after = scaled(family, small.astype(np.float64)).astype(np.float32), []
-    if family == "dinov2":
+    if family in DINO_SIDES:
+        told = {}
+        if family == "dinov3":
+            told = {"position_embeddings": backbone.rope_embedding(x), "num_prefix_tokens": 1 + REGISTERS}
         x = backbone.embeddings(x)
         for layer in backbone.encoder.layers:
-            x = layer(x)
+            x = layer(x, **told)
             after.append(np.asarray(x))
         return np.asarray(backbone.layernorm(x))[:, 0], after
     embedding = np.asarray(backbone.get_vision_embeddings(x))
@@ -94,7 +95,7 @@ def test_blocks_are_what_the_preset_itself_computes(made) -> None:
     family, folder, encoder = made
     pictures = noise(3)
     embedding, after = by_hand(family, folder, pictures)
-    first = {"clip": 1, "siglip": 0, "dinov2": 1 + REGISTERS}[family]
+    first = {"siglip": 0, "dinov2": 1 + REGISTERS, "dinov3": 1 + REGISTERS}.get(family, 1)
     for number, picture in enumerate(pictures):
         features, patches = encoder.encode(picture)
         direction = embedding[number] / np.linalg.norm(embedding[number])
@@ -111,12 +112,12 @@ def test_blocks_are_what_the_preset_itself_computes(made) -> None:
 def test_the_file_says_how_it_is_used(made) -> None:
     family, _, encoder = made
     layout = encoder.layout
-    size, grid = (DINOV2_SIDE, DINOV2_SIDE // 14) if family == "dinov2" else (SIZE, GRID)
+    size, grid = DINO_SIDES.get(family, SIZE), 5 if family in DINO_SIDES else GRID
     assert (layout.family, layout.size, layout.grid, layout.resample) == (family, size, grid, "bicubic")
-    width = PROJECTED if family == "clip" else WIDTH
+    width = PROJECTED if family in ("clip", "metaclip_2") else WIDTH
     assert encoder.widths == {EMBEDDING: width} | dict.fromkeys(BLOCKS[1:], WIDTH)
     assert encoder.encode(noise(1)[0])[1].shape == (grid**2, WIDTH)
-    assert layout.record["encoder"].endswith("tiny")
+    assert layout.record["encoder"] == f"{FAMILIES[family]}, tiny"
 
 
 def test_an_answer_does_not_depend_on_what_else_is_asked(made) -> None:
@@ -129,7 +130,7 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(made) -> None:
 
 def test_a_graphics_processor_would_give_the_same(made, monkeypatch: pytest.MonkeyPatch) -> None:
     _, folder, encoder = made
-    monkeypatch.setattr(hub_encoders, "_has_gpu", lambda: True)
+    monkeypatch.setattr(hub_encoders, "has_gpu", lambda: True)
     quick = load_preset(str(folder), encoder.path.parent)
     assert (quick.sha256, quick.layout, quick.widths) == (encoder.sha256, encoder.layout, encoder.widths)
     assert quick.batch == hub_encoders.GPU_BATCH
@@ -210,12 +211,48 @@ def test_low_precision_in_a_preset_is_undone(preset: Path) -> None:
     assert {layer.compute_dtype for layer in graph._flatten_layers()} == {"float32"}
 
 
-def test_a_preset_too_large_for_a_file_is_refused(
+@pytest.mark.parametrize("family", ["metaclip_2", "dinov3"])
+def test_weights_too_large_in_32_bits_are_kept_in_16(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_preset(family, tmp_path / "tiny")
+    whole = export_preset(str(tmp_path / "tiny"), tmp_path / "whole")
+    monkeypatch.setattr(hub_encoders, "_LARGEST", 4 * 20_000)
+    half = export_preset(str(tmp_path / "tiny"), tmp_path / "half")
+    stored = [one for one in onnx.load(half).graph.initializer if one.name.startswith("weight_")]
+    assert {one.data_type for one in stored} == {onnx.TensorProto.FLOAT16}
+    before, after = (Encoder.load(path, threads=1).encode_flat(noise(2)) for path in (whole, half))
+    assert not np.array_equal(after, before)
+    np.testing.assert_allclose(after, before, atol=0.05)
+
+    graph, _ = hub_encoders.build_graph(str(tmp_path / "tiny"))
+    rounded = [np.asarray(one.value) for one in graph.weights if one.dtype == "float32"]
+    assert all(np.array_equal(one, one.astype(np.float16)) for one in rounded)
+
+
+def test_a_preset_too_large_for_a_file_is_refused_before_its_weights_are_fetched(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (clip / "model.weights.h5").unlink()
     monkeypatch.setattr(hub_encoders, "_LARGEST", 1000)
-    with pytest.raises(UserError, match="clip is too large for one ONNX file"):
+    with pytest.raises(UserError, match=r"clip is too large for an ONNX file \(2 GB; its image part takes"):
         export_preset(str(clip), tmp_path / "encoders")
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({"num_layers": 40, "hidden_dim": 1664, "intermediate_dim": 8192}, 3.1),
+        ({"num_layers": 40, "hidden_dim": 1536, "intermediate_dim": 4096, "use_gated_mlp": True}, 2.3),
+    ],
+)
+def test_the_size_is_known_from_the_configuration(tmp_path: Path, settings: dict, size: float) -> None:
+    (tmp_path / "giant").mkdir()
+    for config in (settings, {"vision_encoder": {"config": settings}, "text_encoder": {}}):
+        content = json.dumps({"class_name": "DINOV3Backbone", "config": config})
+        (tmp_path / "giant" / "config.json").write_text(content)
+        with pytest.raises(UserError, match=f"giant is too large .* takes {size} GB at 16 bits a weight"):
+            export_preset(str(tmp_path / "giant"), tmp_path / "encoders")
 
 
 @pytest.mark.parametrize(
@@ -255,97 +292,13 @@ def test_a_wrong_name_is_answered_with_right_ones(tmp_path: Path, name: str) -> 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", SMALL + LARGE)
-def test_the_choices_are_presets_of_their_families(name: str) -> None:
-    assert name.startswith(hub_encoders.preset_family(name))
+def test_every_family_has_an_example_and_a_licence() -> None:
+    assert {hub_encoders.preset_family(name) for name in EXAMPLES} == set(CLASSES)
+    assert set(FAMILIES) == set(LICENCES) == set(CLASSES)
 
 
-@pytest.fixture
-def sample_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for the encoder of the sample's packages, once it is made into one that can be loaded."""
-    path = tmp_path / "made.onnx"
-    convert(write_packaged(tmp_path / "packaged.onnx"), path)
-    monkeypatch.setattr(choice, "export_packaged", lambda settings: path)
-    return path
-
-
-@pytest.fixture
-def silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
-    """A network that nobody answers in, and nothing kept from before; the patience of each question."""
-    asked = []
-
-    def send(adapter, request, timeout=None, **options):
-        asked.append(timeout)
-        raise requests.exceptions.ConnectTimeout("no answer")
-
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))
-    return asked
-
-
-def test_without_a_network_the_samples_encoder_is_taken(tmp_path, sample_encoder, silence) -> None:
-    encoder, why = find_encoder(Settings(source="kaggle", root=tmp_path))
-    assert encoder.path == sample_encoder
-    assert why == "Kaggle, which has KerasHub's presets, does not answer, so it is the sample's own."
-    assert len(silence) == 1
-    connect, read = silence[0]
-    assert connect <= 5
-    assert read <= 30
-
-
-def test_what_was_asked_for_is_not_replaced(tmp_path, sample_encoder, silence) -> None:
-    with pytest.raises(UserError, match="dinov2_base cannot be downloaded, because Kaggle does not answer"):
-        find_encoder(Settings(source="kaggle", root=tmp_path, encoder="dinov2_base"))
-    assert requests.Session.send.__name__ == "send"
-
-
-@pytest.mark.parametrize(
-    ("settings", "asked", "why"),
-    [
-        ({}, "auto", "so that its published numbers can be had anywhere"),
-        ({"source": "kaggle", "profile": "smoke"}, "auto", "A smoke run downloads no larger encoder."),
-        ({"source": "kaggle"}, "sample", "ENCODER=sample was asked for."),
-    ],
-)
-def test_the_samples_encoder_needs_no_network(
-    tmp_path, sample_encoder, silence, settings, asked, why
-) -> None:
-    encoder, said = find_encoder(Settings(root=tmp_path, **settings, encoder=asked))
-    assert encoder.path == sample_encoder
-    assert why in said
-    assert not silence
-
-
-def test_a_folder_is_looked_for_in_the_project(made, tmp_path: Path) -> None:
-    settings = Settings(root=tmp_path, encoder="presets/tiny")
-    settings.interim_dir.mkdir(parents=True)
-    (settings.interim_dir / "encoders").symlink_to(made[-1].path.parent)
-    (tmp_path / "presets").symlink_to(made[1].parent)
-    encoder, why = find_encoder(settings)
-    assert encoder.layout == made[-1].layout
-    assert why == "ENCODER=presets/tiny was asked for."
-
-
-def test_the_next_preset_is_tried_and_that_is_said(tmp_path, sample_encoder, monkeypatch) -> None:
-    def load(preset: str, folder: Path) -> Encoder:
-        if preset == "second":
-            return Encoder.load(sample_encoder)
-        raise UserError(f"{preset} cannot be loaded (gone).")
-
-    monkeypatch.setattr(hub_encoders, "load_preset", load)
-    _, why = load_first(("first", "second"), tmp_path)
-    assert why == "The first of first, second that can be had. first cannot be loaded (gone)."
-    monkeypatch.setattr(choice, "first_choices", lambda: ("first", "third"))
-    encoder, why = find_encoder(Settings(source="folder", root=tmp_path))
-    assert encoder.path == sample_encoder
-    assert why == (
-        "None of KerasHub's presets can be had, so it is the sample's own. first cannot be loaded (gone). "
-        "third cannot be loaded (gone)."
-    )
-
-
-def test_an_encoder_that_reads_more_gets_more(tmp_path: Path, sample_encoder: Path) -> None:
-    small = Encoder.load(sample_encoder)
+def test_an_encoder_that_reads_more_gets_more(tmp_path: Path) -> None:
+    small = load_tiny(tmp_path)
     large = dataclasses.replace(small, layout=dataclasses.replace(small.layout, size=384))
     head = Head({EMBEDDING: np.ones(3, np.float32)}, {EMBEDDING: 0.0}, 0.0, small.sha256)
     assert EncoderModel(small, head).input_shape == (None, READ_SIZE, READ_SIZE, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,14 @@ Scores = Sequence[NDArray[np.float64]]
 """A candidate's log-odds for each fold's left-out rows, float64 [treatments, m] each."""
 
 
+class Compared(Protocol):
+    """What a table says of a candidate: `selection.Candidate` without its function."""
+
+    name: str
+    part: str
+    eligible: bool
+
+
 def score_candidates(candidates: Sequence[Candidate], folds: Sequence[Fold]) -> dict[str, list[NDArray]]:
     """Cross-validate every candidate; by name, its log-odds for each fold."""
     return {one.name: held_out_scores(one, folds) for one in candidates}
@@ -41,7 +50,7 @@ def source_matrix(images: pd.DataFrame, folds: Sequence[Fold], scores: Scores) -
 
 def ablation_table(
     images: pd.DataFrame,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Compared],
     folds: Sequence[Fold],
     scores: Mapping[str, Scores],
     resamples: int = RESAMPLES,

@@ -22,13 +22,7 @@ from src.utils.data.pictures.augment import augment, crop_random, resize
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.data.remembered import compute_once
 from src.utils.models.encoder.forensics import forensic_features, middle_view
-from src.utils.models.encoder.runtime import (
-    FAMILIES,
-    INPUT_SIZE,
-    Encoder,
-    Features,
-    split_blocks,
-)
+from src.utils.models.encoder.runtime import INPUT_SIZE, Encoder, Features, split_blocks
 
 READ_SIZE = 288
 """Side, in pixels, of the square that is cut from and shrunk for the encoder; the sample's own."""
@@ -80,6 +74,17 @@ VIEWS: dict[str, View] = {
 """What of a picture is encoded, by name."""
 
 
+def encoding_rate(encoder: Encoder) -> float:
+    """Pictures that an encoder encodes a second here, from timing a few."""
+    side = read_size(encoder.layout.size)
+    squares = np.zeros((encoder.batch, side, side, 3), np.uint8)
+    encoder.encode_flat(squares)
+    began = time.perf_counter()
+    for _ in range(_TIMED):
+        encoder.encode_flat(squares)
+    return _TIMED * len(squares) / (time.perf_counter() - began)
+
+
 def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     """Say how long encoding so many pictures takes here, from timing a few.
 
@@ -90,13 +95,7 @@ def encoding_estimate(encoder: Encoder, pictures: int) -> str:
     Returns:
         Such as "About 3 minutes for 1,800 encodings at 12 per second; stored results are reused.".
     """
-    side = read_size(encoder.layout.size)
-    squares = np.zeros((encoder.batch, side, side, 3), np.uint8)
-    encoder.encode_flat(squares)
-    began = time.perf_counter()
-    for _ in range(_TIMED):
-        encoder.encode_flat(squares)
-    rate = _TIMED * len(squares) / (time.perf_counter() - began)
+    rate = encoding_rate(encoder)
     minutes = max(round(pictures / rate / 60), 1)
     length = f"{minutes} minute{'s' if minutes > 1 else ''}" if minutes < 120 else f"{minutes / 60:.0f} hours"
     speed = f"{rate:.0f}" if rate >= 2 else f"{rate:.1f}"
@@ -134,7 +133,7 @@ def encode_pictures(
         raw_dir,
         functools.partial(VIEWS[view], size=size),
         encoder.encode_flat,
-        f"{FAMILIES[family]}, {view}",
+        f"{encoder.layout.record['encoder']}, {view}",
         progress,
     )
     return split_blocks(flat, encoder.widths)

@@ -1,8 +1,10 @@
 """Image encoders from KerasHub's presets, brought into the one form that `runtime` reads.
 
-Three families, each with what its authors published: CLIP (Radford and others 2021, arXiv 2103.00020), SigLIP
-(Zhai and others 2023, arXiv 2303.15343; the second version: Tschannen and others 2025, arXiv 2502.14786) and
-DINOv2 (Oquab and others 2023, arXiv 2304.07193; with registers: Darcet and others 2023, arXiv 2309.16588).
+Five families, each with what its authors published: CLIP (Radford and others 2021, arXiv 2103.00020),
+MetaCLIP 2 (Chuang and others 2025, arXiv 2507.22062), SigLIP (Zhai and others 2023, arXiv 2303.15343; the
+second version: Tschannen and others 2025, arXiv 2502.14786), DINOv2 (Oquab and others 2023, arXiv 2304.07193;
+with registers: Darcet and others 2023, arXiv 2309.16588) and DINOv3 (Siméoni and others 2025, arXiv
+2508.10104).
 KerasHub downloads a preset from Kaggle once and keeps it. From its image part one ONNX file is made, which
 takes RGB 0–255, gives the final embedding and the tokens after some layers, and says in its metadata how it
 is used. After that neither Keras nor KerasHub is needed.
@@ -27,7 +29,6 @@ from src.utils.files import atomic_path, hash_bytes, hash_file, read_json
 from src.utils.models.encoder.runtime import (
     CLASS_LAYERS,
     EMBEDDING,
-    FAMILIES,
     LAYERS,
     LAYOUT_KEY,
     TOKEN_OUTPUTS,
@@ -40,62 +41,54 @@ if TYPE_CHECKING:
     import keras
     import onnx
 
-CLASSES = {"clip": "CLIPBackbone", "siglip": "SigLIPBackbone", "dinov2": "DINOV2Backbone"}
+CLASSES = {
+    "clip": "CLIPBackbone",
+    "metaclip_2": "MetaCLIP2Backbone",
+    "siglip": "SigLIPBackbone",
+    "dinov2": "DINOV2Backbone",
+    "dinov3": "DINOV3Backbone",
+}
 """Family → KerasHub's class, also the name in a preset's config.json."""
 
-LICENCES = {"clip": "MIT", "siglip": "Apache-2.0", "dinov2": "Apache-2.0"}
-"""Under which the families' authors published their weights."""
+FAMILIES = {
+    "clip": "CLIP",
+    "metaclip_2": "MetaCLIP 2",
+    "siglip": "SigLIP",
+    "dinov2": "DINOv2",
+    "dinov3": "DINOv3",
+}
+"""The families as people write them."""
 
-SMALL = ("clip_vit_base_patch16", "siglip_base_patch16_224", "dinov2_base")
-LARGE = ("clip_vit_large_patch14", "siglip_large_patch16_256", "dinov2_large")
-"""Presets to try in turn, without a graphics processor (downloads of 0.6, 0.8 and 0.4 GB, image parts of 86
-to 93 million parameters) and with one (1.7, 2.6 and 1.2 GB, 303 to 316 million). CLIP comes first: UnivFD and
-RINE, which this follows, build on its ViT-L/14, and the sample's own encoder is its ViT-B/16 in 8 bits."""
+LICENCES = {
+    "clip": "MIT",
+    "metaclip_2": "CC-BY-NC-4.0",
+    "siglip": "Apache-2.0",
+    "dinov2": "Apache-2.0",
+    "dinov3": "DINOv3 License",
+}
+"""Under which the families' authors published their weights, as they state it. CC-BY-NC forbids commercial
+use; the DINOv3 License is Meta's own, to be read before a model is passed on."""
 
-DINOV2_SIZE = 224
-"""Side, in pixels, that DINOv2 reads here: it takes any, and its presets' 518 make five times the patches."""
+EXAMPLES = (
+    *("clip_vit_base_patch16", "siglip2_base_patch16_256", "dinov2_base", "dinov3_vit_base_lvd1689m"),
+    "metaclip_2_vit_huge_patch14_224",
+)
+"""A preset of each family, for people who gave a name that there is not."""
+
+DINO_SIZE = 224
+"""Side, in pixels, that DINOv2 and DINOv3 read here: they take any, and the 518 of DINOv2's presets make five
+times the patches."""
 
 GPU_BATCH = 32
 
 _PATIENCE = (5.0, 30.0)  # seconds to connect, and to wait for the next bytes
 _LARGEST = 2_000_000_000  # bytes of weights: an ONNX file is one Protocol Buffers message, at most 2 GiB
+_DINO = ("dinov2", "dinov3")
 _FILTERS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos3": "lanczos"}
 
 
 class Unreachable(UserError):
     """Kaggle, from which KerasHub takes its presets, does not answer."""
-
-
-def first_choices() -> Sequence[str]:
-    """Names of the presets to try, the best first: `LARGE` with a graphics processor, `SMALL` without."""
-    return LARGE if _has_gpu() else SMALL
-
-
-def load_first(presets: Sequence[str], folder: Path) -> tuple[Encoder, str]:
-    """Load the first preset that can be had.
-
-    Args:
-        presets: Names.
-        folder: Where the files made of presets are kept.
-
-    Returns:
-        The encoder, and a sentence that says why it is this one.
-
-    Raises:
-        Unreachable: Kaggle does not answer; no other preset is tried then.
-        UserError: None can be had.
-    """
-    failures = []
-    for preset in presets:
-        try:
-            encoder = load_preset(preset, folder)
-        except Unreachable:
-            raise
-        except UserError as error:
-            failures.append(str(error))
-        else:
-            return encoder, " ".join([f"The first of {', '.join(presets)} that can be had.", *failures])
-    raise UserError(" ".join(failures))
 
 
 def load_preset(preset: str, folder: Path) -> Encoder:
@@ -110,7 +103,7 @@ def load_preset(preset: str, folder: Path) -> Encoder:
         UserError: There is no such preset, or it cannot be had or used.
     """
     encoder = Encoder.load(export_preset(preset, folder))
-    if _has_gpu():
+    if has_gpu():
         with contextlib.suppress(UserError):  # the file is here and the preset no longer is
             session = GraphSession(build_graph(preset)[0])
             encoder = dataclasses.replace(encoder, session=session, batch=GPU_BATCH)
@@ -124,7 +117,7 @@ def export_preset(preset: str, folder: Path) -> Path:
     copies constants at every step, so that a ViT-B/16 would take 115 seconds and 14 GB instead of 10 and 3.
 
     Args:
-        preset: A name, such as those of `SMALL`, or a folder that holds a preset.
+        preset: A name, such as those of `EXAMPLES`, or a folder that holds a preset.
         folder: Where the files made of presets are kept.
 
     Returns:
@@ -148,6 +141,9 @@ def export_preset(preset: str, folder: Path) -> Path:
 def build_graph(preset: str) -> tuple[keras.Model, Layout]:
     """Build the image part of a preset, from RGB 0–255 to what a head reads.
 
+    Where the weights would not fit into an ONNX file in 32 bits, they are rounded to 16 here, so that this
+    model and the file compute with the same numbers.
+
     Args:
         preset: A name, or a folder that holds a preset.
 
@@ -164,17 +160,19 @@ def build_graph(preset: str) -> tuple[keras.Model, Layout]:
     from src.utils.models.bundle.export import float32_copy
 
     family = preset_family(preset)
+    _check_size(preset)
     backbone, converter = _load(preset, family)
-    image = backbone if family == "dinov2" else float32_copy(backbone.vision_encoder)
-    if 4 * image.count_params() > _LARGEST:
-        raise UserError(f"{preset} is too large for one ONNX file (2 GB of weights): use a smaller one.")
+    image = backbone if family in _DINO else float32_copy(backbone.vision_encoder)
     layers = _layer_outputs(image, family)
     taps = [layers[max(round(len(layers) * layer / LAYERS), 1) - 1] for layer in CLASS_LAYERS]
     pixels = keras.Input(image.image_shape, name="pixels", dtype="float32")
     scaled = pixels * _numbers(converter.scale, 1.0) + _numbers(converter.offset, 0.0)
     last, *tokens = keras.Model(image.inputs, [image.outputs[0], *taps])(scaled)
     outputs = {EMBEDDING: _embed(backbone, family, last), **dict(zip(TOKEN_OUTPUTS, tokens, strict=True))}
-    return keras.Model(pixels, outputs, name=family), _layout(preset, family, image, converter)
+    graph = keras.Model(pixels, outputs, name=family)
+    if _needs_half(graph):
+        _round_weights(graph)
+    return graph, _layout(preset, family, image, converter)
 
 
 def to_onnx(graph: keras.Model, layout: Layout) -> onnx.ModelProto:
@@ -187,7 +185,7 @@ def to_onnx(graph: keras.Model, layout: Layout) -> onnx.ModelProto:
     names = [f"weight_{number}" for number in range(len(values))]
     signature = [tf.TensorSpec(graph.inputs[0].shape, tf.float32, "pixels")]
     signature += [tf.TensorSpec(one.shape, one.dtype, name) for one, name in zip(values, names, strict=True)]
-    trainable = len(graph.trainable_variables)
+    trainable, half = len(graph.trainable_variables), _needs_half(graph)
 
     @tf.function(input_signature=signature)
     def forward(pixels, *weights):
@@ -201,9 +199,32 @@ def to_onnx(graph: keras.Model, layout: Layout) -> onnx.ModelProto:
     model.graph.input.append(used["pixels"])
     for one, name in zip(values, names, strict=True):
         if name in used:
-            model.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(one.value), name))
+            _add_weight(model.graph, name, np.asarray(one.value), half)
     onnx.helper.set_model_props(model, {LAYOUT_KEY: json.dumps(dataclasses.asdict(layout))})
     return model
+
+
+def _add_weight(graph: onnx.GraphProto, name: str, value: np.ndarray, half: bool) -> None:
+    """Put a constant into an ONNX graph; stored in 16 bits, it is widened once, when the file is loaded."""
+    import onnx
+
+    if half and value.dtype == np.float32:
+        stored = f"{name}_half"
+        graph.node.insert(0, onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+        name, value = stored, value.astype(np.float16)
+    graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+
+
+def _needs_half(network: keras.Model) -> bool:
+    """Whether a network's weights are too large for one ONNX file in 32 bits."""
+    return 4 * network.count_params() > _LARGEST
+
+
+def _round_weights(network: keras.Model) -> None:
+    """Round the weights of a network to what 16 bits can say."""
+    for one in network.weights:
+        if one.dtype == "float32":
+            one.assign(np.asarray(one.value).astype(np.float16).astype(np.float32))
 
 
 def _convert_erfc(context: Any, node: Any, name: str, arguments: list) -> None:
@@ -295,8 +316,39 @@ def _named_family(preset: str) -> str:
             return family
     raise UserError(
         f"There is no encoder {preset}: use auto, sample, a folder that holds a KerasHub preset, or the name "
-        f"of one of CLIP, SigLIP or DINOv2, such as {', '.join(SMALL + LARGE)}."
+        f"of one of its presets, such as {', '.join(EXAMPLES)}."
     )
+
+
+def _check_size(preset: str) -> None:
+    """Refuse a preset that no ONNX file can hold, by its configuration: before its weights are fetched.
+
+    Raises:
+        Unreachable: It is not here, and Kaggle does not answer.
+        UserError: Its image part is too large even with 16 bits a weight, or its configuration cannot be had.
+    """
+    with _explained(preset):
+        config = read_json(_config_file(preset))["config"]
+        config = config.get("vision_encoder", {"config": config})["config"]
+        width, hidden = config["hidden_dim"], config["intermediate_dim"]
+        layer = 4 * width**2 + (3 if config.get("use_gated_mlp") else 2) * width * hidden
+        size = 2 * config["num_layers"] * layer
+    if size > _LARGEST:
+        raise UserError(
+            f"{preset} is too large for an ONNX file (2 GB; its image part takes {size / 1e9:.1f} GB at 16 "
+            "bits a weight): use a smaller one."
+        )
+
+
+def _config_file(preset: str) -> Path:
+    """A preset's configuration, a few kilobytes, downloaded on first use."""
+    import kagglehub
+
+    if Path(preset).is_dir():
+        return Path(preset) / "config.json"
+    network = getattr(_keras_hub().models, CLASSES[preset_family(preset)])
+    handle = network.presets[preset]["kaggle_handle"].removeprefix("kaggle://")
+    return Path(kagglehub.model_download(handle, "config.json"))
 
 
 def _keras_hub() -> ModuleType:
@@ -308,18 +360,25 @@ def _keras_hub() -> ModuleType:
 
 def _load(preset: str, family: str) -> tuple[keras.Model, keras.layers.Layer]:
     """A preset's network in float32 and its image converter, downloaded on first use."""
+    keras_hub = _keras_hub()
+    with _explained(preset):
+        converter = keras_hub.layers.ImageConverter.from_preset(preset)
+        options = {}
+        if family in _DINO:
+            side = min(DINO_SIZE, *(converter.image_size or ()))
+            options["image_shape"] = (side, side, 3)
+        network = getattr(keras_hub.models, CLASSES[family])
+        return network.from_preset(preset, dtype="float32", **options), converter
+
+
+@contextlib.contextmanager
+def _explained(preset: str) -> Iterator[None]:
+    """Turn whatever a missing network or a damaged preset raises into one line."""
     import requests
 
-    keras_hub = _keras_hub()
     try:
         with _impatient_requests():
-            converter = keras_hub.layers.ImageConverter.from_preset(preset)
-            options = {}
-            if family == "dinov2":
-                side = min(DINOV2_SIZE, *(converter.image_size or ()))
-                options["image_shape"] = (side, side, 3)
-            network = getattr(keras_hub.models, CLASSES[family])
-            return network.from_preset(preset, dtype="float32", **options), converter
+            yield
     except (requests.ConnectionError, requests.Timeout) as error:
         raise Unreachable(
             f"{preset} cannot be downloaded, because Kaggle does not answer: connect, or use ENCODER=sample."
@@ -347,7 +406,7 @@ def _impatient_requests() -> Iterator[None]:
 
 def _layer_outputs(image: keras.Model, family: str) -> list[keras.KerasTensor]:
     """Tokens after each layer of the transformer, in order."""
-    if family == "dinov2":
+    if family in _DINO:
         return [image.pyramid_outputs[f"stage{number}"] for number in range(1, image.num_layers + 1)]
     return [layer.output for layer in image.encoder_layers]
 
@@ -356,7 +415,9 @@ def _embed(backbone: keras.Model, family: str, last: keras.KerasTensor) -> keras
     """What the family calls the embedding of a picture, from the last output of its image part."""
     if family == "clip":
         return backbone.vision_projection(backbone.vision_pooler(last))
-    return last[:, 0] if family == "dinov2" else last  # SigLIP has pooled already
+    if family == "metaclip_2":
+        return backbone.vision_projection(backbone.vision_post_layer_norm(backbone.vision_pooler(last)))
+    return last[:, 0] if family in _DINO else last  # SigLIP has pooled already
 
 
 def _layout(preset: str, family: str, image: keras.Model, converter: keras.layers.Layer) -> Layout:
@@ -369,7 +430,7 @@ def _layout(preset: str, family: str, image: keras.Model, converter: keras.layer
         family=family,
         size=size,
         grid=size // image.patch_size,
-        first_patch={"clip": 1, "siglip": 0}.get(family, 1 + getattr(image, "num_register_tokens", 0)),
+        first_patch=0 if family == "siglip" else 1 + getattr(image, "num_register_tokens", 0),
         resample=_FILTERS[converter.interpolation],
         outputs=(EMBEDDING, *TOKEN_OUTPUTS),
         record={
@@ -396,7 +457,8 @@ def _key(preset: str) -> str:
     return f"{folder.name}-{hash_bytes(content.encode())[:8]}"
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a graphics processor."""
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))

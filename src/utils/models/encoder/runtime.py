@@ -2,7 +2,7 @@
 
 The encoder is a vision transformer in an ONNX file that takes RGB 0–255 and says in its metadata how it is
 used (`Layout`): what `packaged` makes of CLIP's ViT-B/16 (Radford and others 2021, arXiv 2103.00020) in the
-sample's package, or `hub` of a KerasHub preset of CLIP, SigLIP or DINOv2. A linear head on its final
+sample's package, `hub` of a KerasHub preset, or `cut` of a detector's file. A linear head on its final
 embedding is UnivFD (Ojha and others 2023, arXiv 2302.10174); reading earlier layers too, where a picture's
 rendering is still visible beside its subject, follows RINE (Koutlis and Papadopoulos 2024, arXiv 2402.19091).
 What the head reads comes in blocks: the embedding, the class token after some layers, and the mean of the
@@ -62,9 +62,6 @@ CROPS = (WHOLE, CORNERS)
 Features = dict[str, np.ndarray]
 """Block → float32, [width] for one picture or [n, width] for several."""
 
-FAMILIES = {"clip": "CLIP", "siglip": "SigLIP", "dinov2": "DINOv2"}
-"""Kinds of encoders, as file names and as people write them."""
-
 LAYOUT_KEY = "layout"
 """Entry of an ONNX file's metadata that holds a `Layout` as JSON."""
 
@@ -78,7 +75,7 @@ class Layout:
     """What must be known of an encoder's file to use it.
 
     Attributes:
-        family: A key of `FAMILIES`.
+        family: Kind of encoder, as file names write it, such as `clip`.
         size: Side of the square it reads, in pixels.
         grid: Patches along a side.
         first_patch: Tokens before those of the patches: a class token, perhaps registers. Where it is 0, the
