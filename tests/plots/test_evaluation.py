@@ -37,6 +37,8 @@ def test_matrices_stand_side_by_side_and_one_answer_for_all_is_named() -> None:
     assert words(deck) == [*["0 %", "100 %"] * 2, *["0 pictures", "60 pictures"] * 2]
     assert words(best)[:4] == ["95 %", "5 %", "2 %", "98 %"] and words(best)[6] == "1 picture"
     assert title(figure) == f"One answer for every picture: {model_name('cnn_deck')}"
+    both = matrices_plot({"cnn_deck": [[40, 20], [30, 30]], "best": [[57, 3], [1, 59]]})
+    assert title(both) == "Balanced accuracy from left to right: 0.58, 0.97"
     assert nothing_is_cut_off(figure)
 
 

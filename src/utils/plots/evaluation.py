@@ -244,7 +244,7 @@ def _draw_shares(axes: Axes, shares: np.ndarray, words: ArrayLike, size: float) 
         fmt="",
         cmap="Greys",
         vmin=0,
-        vmax=1.6,
+        vmax=2.4,  # ink stays readable on the darkest cell
         square=True,
         cbar=False,
         linewidths=4,
@@ -261,12 +261,13 @@ def _draw_shares(axes: Axes, shares: np.ndarray, words: ArrayLike, size: float) 
 
 
 def _matrices_title(matrices: Mapping[str, Sequence[Sequence[int]]]) -> str:
-    """Name the models that give everybody one answer, if there are any."""
+    """Name the models that give everybody one answer, if there are any; else how often each is right."""
     columns = {name: np.asarray(matrix).sum(axis=0) for name, matrix in matrices.items()}
     silent = [model_name(name) for name, called in columns.items() if not called.all()]
     if silent:
         return f"One answer for every picture: {' and '.join(silent)}"
-    return "Right answers lie on the diagonal from the upper left to the lower right"
+    right = [np.mean(np.diag(matrix) / np.sum(matrix, axis=1)) for matrix in matrices.values()]
+    return f"Balanced accuracy from left to right: {', '.join(f'{share:.2f}' for share in right)}"
 
 
 def _confusion_title(shares: np.ndarray, model: str) -> str:
