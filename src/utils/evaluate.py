@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from src.utils.data.sources.folder import open_dataset
 from src.utils.files import hash_bytes, read_json
 from src.utils.judge.deliveries import chosen_deliveries
 from src.utils.judge.detectors.detector import Detector
@@ -18,16 +21,18 @@ from src.utils.judge.reference import METRICS_FILE, compare_with, read_reference
 from src.utils.judge.report import headline, write_report
 from src.utils.models.bundle.bundle import default_bundle_dir
 from src.utils.names import one_line
-from src.utils.settings import Settings, UserError
+from src.utils.settings import Settings, UserError, place_data
 
 DONE, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
 _DESCRIPTION = """\
-Ask detectors about every picture of a labelled folder, as it is and made alike, and write
+Ask detectors about every picture of a labelled dataset, as it is and made alike, and write
 reports/evaluate/NAME/: scores.csv, metrics.json, figures and report.html. Nothing is trained.
 """
 
 _EPILOG = """\
+DIR is read as DATA_SOURCE=folder reads DATA_DIR: a folder in any layout of data/README.md, a .zip, Parquet
+files, or hf://datasets/OWNER/NAME; CLASSES and MISSING in the environment say what its names mean.
 A detector is a bundle's folder (models/sample/best), an .onnx or .keras file with a declaration beside it
 (detector.toml), or module:function: a list of Pillow pictures -> probabilities of AI. The last runs the
 module's code, so take it only from people you trust. docs/EVALUATE.md has examples.
@@ -62,18 +67,22 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     )
     if not options.folder:
         raise UserError("DIR is missing: give a folder with pictures in human/ and ai/.")
-    folder = Path(options.folder)
+    start = settings.root if options.folder.startswith("hf://") else Path.cwd()
+    place, address = place_data(options.folder, start)
+    if not address and not place.exists():
+        raise UserError(f"DIR={options.folder} does not exist: check the path.")
     asked = [one for said in options.detector for one in split_names(said)]
     detectors = load_detectors(asked or [str(default_bundle_dir(settings))])
-    name = options.name or default_name(folder, detectors)
-    _check_name(name, reports / name, folder, options.reference)
+    name = options.name or default_name(place, detectors)
+    _check_name(name, reports / name, options.folder, options.reference)
     deliveries = chosen_deliveries([name for said in options.delivery for name in said.split()])
     reference = read_reference(reports, options.reference) if options.reference else None
-    for one in detectors:
-        print(f"{one.name}: {one.about}", file=sys.stderr)
-    own = hash_bytes(os.fsencode(folder.resolve()))
-    pictures = read_pictures(folder, memory / "folders" / own)
-    print("".join(f"{note}\n" for note in pictures.notes), end="", file=sys.stderr)
+    with contextlib.redirect_stdout(sys.stderr):  # what is said on the way is no result
+        opened = open_dataset(replace(settings, data_dir=place, data_address=address))
+    about = [*opened.notes, *(f"{one.name}: {one.about}" for one in detectors)]
+    print("\n".join(about), file=sys.stderr, flush=True)
+    own = hash_bytes(os.fsencode(place))
+    pictures = read_pictures(options.folder, opened, memory / "folders" / own)
     judgement = judge(pictures, detectors, memory / "scores", settings.seed, asked=deliveries)
     compared = compare_with(reference, judgement, settings.seed) if reference else None
     page = write_report(judgement, compared, reports / name, settings.seed)
@@ -89,19 +98,19 @@ def split_names(said: str) -> list[str]:
     return [said] if said and Path(said).exists() else said.split()
 
 
-def default_name(folder: Path, detectors: list[Detector]) -> str:
-    """Name an evaluation after its folder and its detectors."""
-    plain = "-".join([folder.resolve().name, *(one.name for one in detectors)])
+def default_name(place: Path, detectors: list[Detector]) -> str:
+    """Name an evaluation after its dataset and its detectors."""
+    plain = "-".join([place.name.removesuffix(".zip"), *(one.name for one in detectors)])
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain)[:80].strip("-.") or "pictures"
 
 
-def _check_name(name: str, target: Path, folder: Path, reference: str | None) -> None:
+def _check_name(name: str, target: Path, folder: str, reference: str | None) -> None:
     if Path(name).name != name or name.startswith("."):
         raise UserError(f"NAME={name} is no name for a folder: take letters, digits and hyphens.")
     if name == reference:
         raise UserError(f"REFERENCE={name} would be overwritten by this evaluation: give this one a NAME.")
     path = target / METRICS_FILE
-    if path.is_file() and read_json(path).get("folder") != one_line(str(folder)):
+    if path.is_file() and read_json(path).get("folder") != one_line(folder):
         raise UserError(f"{target} holds an evaluation of {read_json(path).get('folder')}: give a NAME.")
 
 
@@ -112,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", metavar="DIR", help="pictures in human/ and ai/, or a CSV beside them")
+    parser.add_argument("folder", metavar="DIR", help="a folder, a .zip, or hf://datasets/…")
     parser.add_argument(
         "--detector",
         "--model",

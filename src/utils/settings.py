@@ -117,7 +117,7 @@ class Settings:
             return number
 
         profile = choice("PROFILE", "full", PROFILES)
-        data_dir, data_address = _place_data(env.get("DATA_DIR", ""), root)
+        data_dir, data_address = place_data(env.get("DATA_DIR", ""), root)
         source, reason = _choose_source(env.get("DATA_SOURCE", ""), data_dir, root)
         return cls(
             source=source,
@@ -214,8 +214,13 @@ def require_own_checkout(here: Path | None = None) -> Path:
     return PROJECT_ROOT
 
 
-def _place_data(asked: str, root: Path) -> tuple[Path | None, str]:
-    """The folder that DATA_DIR means, and the address that it is filled from, if it is one."""
+def place_data(asked: str, root: Path) -> tuple[Path | None, str]:
+    """The folder or `.zip` that DATA_DIR means, and the address that it is filled from, if it is one.
+
+    Args:
+        asked: A path, which starts at `root` if it is relative, or `hf://datasets/…`; empty for none.
+        root: The project's folder.
+    """
     if not asked:
         return None, ""
     if not asked.startswith("hf://"):

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from src.utils.data.sources.folder import open_dataset
 from src.utils.judge.detectors.detector import Detector
+from src.utils.judge.pictures import Pictures, read_pictures
+from src.utils.settings import Settings
 
 HUMAN, AI = (0.1, 0.2, 0.6), (0.4, 0.8, 0.9)
 """Brightness of flat pictures: at 0.5 one of three is wrong in each class; 8 of 9 pairs are in order."""
@@ -20,6 +23,9 @@ def bright(pictures):
 
 def dark(pictures):
     return [1 - np.asarray(one).mean() / 255 for one in pictures]
+
+def wide(pictures):
+    return [0.026 * one.width for one in pictures]
 
 def three(pictures):
     return [0.5] * 3
@@ -60,6 +66,12 @@ def noise_pictures(folder: Path, number: int = 50, sides: tuple[int, int] = (32,
         lines.append(f"{name},{label},{source},{'' if label else 'Archive'}")
     (folder / "train.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def look_at(folder: Path, memory: Path) -> Pictures:
+    """What `make evaluate` finds in a folder."""
+    opened = open_dataset(Settings(source="folder", data_dir=folder, root=memory), progress=False)
+    return read_pictures(folder.name, opened, memory, progress=False)
 
 
 def brightness_detector(key: str = "bright", asked: list | None = None, **options) -> Detector:

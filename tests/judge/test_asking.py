@@ -12,13 +12,12 @@ from PIL import Image
 
 from src.utils.judge.asking import ask_detector
 from src.utils.judge.deliveries import deliveries_for, delivery_title, make_alike
-from src.utils.judge.pictures import read_pictures
 from src.utils.settings import PROJECT_ROOT, UserError
-from tests.judge.folders import AI, HUMAN, brightness_detector, flat, noise_pictures, six_pictures
+from tests.judge.folders import AI, HUMAN, brightness_detector, flat, look_at, noise_pictures, six_pictures
 
 
 def read(folder: Path, tmp_path: Path):
-    return read_pictures(folder, tmp_path / "memory", progress=False)
+    return look_at(folder, tmp_path / "memory")
 
 
 def test_answers_come_in_order_and_are_remembered_by_content(tmp_path):
@@ -53,8 +52,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from src.utils.judge.asking import ask_detector
-from src.utils.judge.pictures import read_pictures
-from tests.judge.folders import brightness_detector
+from tests.judge.folders import brightness_detector, look_at
 
 class Counted(list):
     def extend(self, more):
@@ -63,7 +61,7 @@ class Counted(list):
             os._exit(9)
 
 root = Path(sys.argv[1])
-pictures = read_pictures(root / "many", root / "memory", progress=False)
+pictures = look_at(root / "many", root / "memory")
 ask_detector(brightness_detector(asked=Counted()), pictures.part.images, pictures.folder, root / "scores",
              progress=False)
 """
@@ -126,7 +124,7 @@ def test_no_pictures_no_labels_or_one_class_is_one_sentence(tmp_path, files, sen
         flat(folder / name, 0.5)
     with pytest.raises(UserError, match=sentence):
         read(folder, tmp_path)
-    with pytest.raises(UserError, match="is not a folder"):
+    with pytest.raises(UserError, match="is neither a folder nor a"):
         read(tmp_path / "nowhere", tmp_path)
 
 

@@ -22,12 +22,11 @@ from src.utils.judge.cheap import (
     rank_cheaply,
 )
 from src.utils.judge.deliveries import make_alike
-from src.utils.judge.pictures import read_pictures
-from tests.judge.folders import noise_pictures
+from tests.judge.folders import look_at, noise_pictures
 
 
 def explained(folder, tmp_path, delivery=None, files=True, detector=None):
-    pictures = read_pictures(folder, tmp_path / "memory", progress=False)
+    pictures = look_at(folder, tmp_path / "memory")
     part = pictures.part
     folds = folds_of(part, 0)
     pixels = measure_pixels(part.images, folder, tmp_path / "memory", "one", delivery, progress=False)
@@ -63,7 +62,7 @@ def test_sharpness_survives_what_makes_all_alike(tmp_path):
 
 
 def test_too_few_groups_give_no_classifier(tmp_path):
-    pictures = read_pictures(noise_pictures(tmp_path / "few", 8), tmp_path / "memory", progress=False)
+    pictures = look_at(noise_pictures(tmp_path / "few", 8), tmp_path / "memory")
     assert folds_of(pictures.part, 0) == []
     found = explain(pictures.part, {}, {"detector": pictures.part.label.astype(float)}, [])
     assert (found.best, found.auc, found.above, found.pictures) == ("", {}, {}, 8)
@@ -85,7 +84,7 @@ def test_pictures_of_any_shape_have_as_many_numbers(size):
 
 
 def test_of_very_many_pictures_whole_groups_are_drawn(tmp_path):
-    part = read_pictures(noise_pictures(tmp_path / "many", 40), tmp_path / "memory", progress=False).part
+    part = look_at(noise_pictures(tmp_path / "many", 40), tmp_path / "memory").part
     part.images["group"] = [str(row // 4) for row in range(40)]
     part = part._replace(group=part.images["group"].to_numpy())
     assert choose_pictures(part, 0, most=40) is part

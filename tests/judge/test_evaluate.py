@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
+import shutil
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
 from src.utils import evaluate
+from src.utils.data.pictures.deliveries import DELIVERIES
+from src.utils.data.published import hub
+from src.utils.data.sources import folder as sources_folder
 from src.utils.evaluate import main
 from src.utils.judge import figures, report
 from src.utils.judge.judgement import TOGETHER
 from src.utils.plots.figure.saving import save_figure
 from src.utils.plots.figure.style import new_figure
 from src.utils.settings import Settings
-from tests.judge.folders import BRIGHT, noise_pictures, six_pictures
+from tests.judge.folders import BRIGHT, flat, noise_pictures, six_pictures
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project of its own, with a module of detectors in the folder that the command is started in."""
-    monkeypatch.setattr(evaluate.Settings, "from_env", classmethod(lambda cls: Settings(root=tmp_path)))
+    from_env = Settings.from_env
+    monkeypatch.setattr(evaluate.Settings, "from_env", classmethod(lambda cls: from_env(root=tmp_path)))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*os.sys.path])
     (tmp_path / "toy_detectors.py").write_text(BRIGHT)
@@ -66,6 +74,87 @@ def test_from_a_folder_to_scores_metrics_figures_and_a_page(project, capsys):
         *("01_metrics", "03_roc", "04_probabilities_0", "05_sources_0")
     ]
     assert not (project / "six/.cache").exists() and len(list((project / "six").rglob("*"))) == 9
+
+
+def test_what_was_understood_is_said_first_and_classes_and_missing_count(project, capsys, monkeypatch):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])
+    six_pictures(project / "six")
+    (project / "six/human").rename(project / "six/laion")
+    (project / "six/ai").rename(project / "six/sdxl")
+    names = ("six", "--detector", "toy_detectors:bright")
+    code, _, err = run(capsys, *names)
+    assert code == 2 and "CLASSES" in err
+    monkeypatch.setenv("CLASSES", "laion=human,sdxl=ai")
+    code, _, err = run(capsys, *names)
+    assert code == 0 and err.splitlines()[0].startswith(
+        "Understood: classes from folders (laion is human-made: 3"
+    )
+    table = "file_name,label\nlaion/0.png,0\nsdxl/0.png,1\nsdxl/lost.png,1\n"
+    (project / "six/train.csv").write_text(table)
+    code, _, err = run(capsys, *names)
+    assert code == 2 and "MISSING=skip" in err
+    monkeypatch.setenv("MISSING", "skip")
+    code, _, err = run(capsys, *names)
+    assert code == 0 and "picture is absent: 1, first" in err
+
+
+def test_an_archive_parquet_files_and_a_dataset_of_a_hub_are_read_as_a_folder_is(
+    project, capsys, monkeypatch
+):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])
+    six_pictures(project / "six")
+    expected = {row["content"] for row in scores_of(project, capsys, "six")}
+    shutil.make_archive(str(project / "packed"), "zip", project / "six")
+    assert {row["content"] for row in scores_of(project, capsys, "packed.zip")} == expected
+    assert (project / "reports/evaluate/packed-toy_detectors-bright/metrics.json").is_file()
+
+    write_parquet(project / "shards/data.parquet", project / "six")
+    assert {row["content"] for row in scores_of(project, capsys, "shards")} == expected
+
+    def fetch(address: str, folder, progress):
+        shutil.copytree(project / "six", folder)
+        return hub.Note(address, "abc", "mit", True)
+
+    monkeypatch.setattr(sources_folder, "fetch_hub", fetch)
+    rows = scores_of(project, capsys, "hf://datasets/owner/name@v1")
+    assert {row["content"] for row in rows} == expected
+    metrics = json.loads((project / "reports/evaluate/scored/metrics.json").read_text())
+    assert metrics["folder"] == "hf://datasets/owner/name@v1"
+
+
+def test_the_worst_delivery_is_named(project, capsys, monkeypatch):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])
+    for number in range(2):
+        flat(project / f"sizes/human/{number}.png", 0.2 + 0.1 * number, side=8)
+        flat(project / f"sizes/ai/{number}.png", 0.6 + 0.1 * number, side=20)  # 18 px after "To 90 %": missed
+    asked = ("sizes", "--detector", "toy_detectors:wide", "--delivery", "all", "--name", "sent")
+    code, out, _ = run(capsys, *asked)
+    record = json.loads((project / "reports/evaluate/sent/metrics.json").read_text())
+    found = record["worst_delivery"]["toy_detectors:wide"]
+    assert code == 0 and (found["delivery"], found["among"]) == ("scale_90", len(DELIVERIES) - 1)
+    assert (found["costs"]["balanced_accuracy"]["value"], found["costs"]["recall"]["value"]) == (0.5, 1)
+    said = next(line for line in out.splitlines() if "worst of 10 deliveries, To 90 %, bicubic" in line)
+    assert "recall 0.00" in said and "as they are, recall 1.00" in said and "costs 0.50" in said
+    assert said in html.unescape((project / "reports/evaluate/sent/report.html").read_text())
+
+
+def scores_of(project, capsys, asked):
+    """Rows of an evaluation under a name that follows from the dataset, or is `scored` for an address."""
+    named = ("--name", "scored") if ":" in asked else ()
+    code, out, err = run(capsys, asked, "--detector", "toy_detectors:bright", *named)
+    assert code == 0 and "Understood: " in err, err
+    return rows_of(Path(out.splitlines()[-1]).parent)
+
+
+def write_parquet(path, folder):
+    """The six pictures as one Parquet file with a column of bytes and one of words."""
+    path.parent.mkdir()
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE pictures (image STRUCT(bytes BLOB, path VARCHAR), label VARCHAR)")
+        for one in sorted(folder.rglob("*.png")):
+            picture = {"bytes": one.read_bytes(), "path": one.name}
+            connection.execute("INSERT INTO pictures VALUES (?, ?)", [picture, one.parent.name])
+        connection.execute(f"COPY pictures TO '{path}' (FORMAT parquet)")
 
 
 def test_several_are_compared_and_an_earlier_evaluation_too(project, capsys, monkeypatch):
@@ -131,7 +220,9 @@ def test_figures_of_detectors_that_are_no_longer_judged_go(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nowhere", "--detector", "toy_detectors:bright"), "DIR=nowhere is not a folder"),
+        (("nowhere", "--detector", "toy_detectors:bright"), "DIR=nowhere does not exist: check the path"),
+        (("toy_detectors.py", "--detector", "toy_detectors:bright"), "neither a folder nor a .zip"),
+        (("hf://nothing", "--detector", "toy_detectors:bright"), "write hf://datasets/OWNER/NAME"),
         (("six", "--detector", "nonsense"), "DETECTOR=nonsense is not known"),
         (("six", "--detector", "no_such_module:f"), "cannot be imported"),
         (("six", "--detector", "toy_detectors:missing"), "has no function missing"),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from src.utils.analysis.stats.metrics import roc_band
-from src.utils.judge.deliveries import delivery_title
+from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.judgement import Answers, Judgement
 from src.utils.names import short_name
 from src.utils.plots.evaluation import metric_forest, probability_plot, roc_plot
@@ -45,28 +45,60 @@ def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[Save
 
 
 def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str]]:
-    part, first = judgement.pictures.part, judgement.answers[: 1 + (len(judgement.answers) > 1) * SHOWN]
+    part = judgement.pictures.part
     note = f"{len(part.images):,} pictures in {part.images['group'].nunique():,} groups."
-    as_is = judgement.deliveries[0]
     yield (
         "01_metrics",
-        metric_forest(_metric_tables(judgement, first), note=note),
+        metrics_figure(judgement, note),
         f"ROC-AUC and balanced accuracy of each detector, as the pictures are and made alike; {note}",
     )
-    if judgement.explained[as_is].best:
+    if judgement.explained[AS_IT_IS].best:
         yield (
             "02_cheap",
-            difference_plot(_cheap_rows(judgement, first), note, _cheap_title(judgement)),
+            cheap_figure(judgement, note),
             f"ROC-AUC of detectors beside classifiers on cheap facts, fitted on other groups; {note}",
         )
-    bands = {
-        one.name: roc_band(part.label, expit(one.said[as_is].score), part.group, part.weight, seed=seed)
-        for one in first
-    }
-    areas = {one.name: judgement.metrics[one.name][as_is]["auc"] for one in first}
-    yield "03_roc", roc_plot(bands, areas, note), f"ROC curves, pictures as they are; {note}"
-    for number, one in enumerate(first):
+    yield "03_roc", roc_figure(judgement, note, seed), f"ROC curves, pictures as they are; {note}"
+    for number, one in enumerate(_shown(judgement)):
         yield from _of_one(judgement, one, number, note)
+
+
+def metrics_figure(judgement: Judgement, note: str = "", most: int = 1 + SHOWN) -> Figure | str:
+    """ROC-AUC and balanced accuracy of the first `most` detectors, pictures as they are and made alike."""
+    return metric_forest(_metric_tables(judgement, _shown(judgement)[:most]), note=note)
+
+
+def cheap_figure(judgement: Judgement, note: str = "") -> Figure | str:
+    """ROC-AUC of detectors beside classifiers on what is cheap; a sentence on too few groups."""
+    if not judgement.explained[AS_IT_IS].best:
+        return "A class has too few groups to fit anything cheap."
+    return difference_plot(_cheap_rows(judgement, _shown(judgement)), note, _cheap_title(judgement))
+
+
+def roc_figure(judgement: Judgement, note: str = "", seed: int = 0) -> Figure:
+    """ROC curves of the detectors, pictures as they are; `seed` is that of the bands' resamples."""
+    part, shown = judgement.pictures.part, _shown(judgement)
+    bands = {
+        one.name: roc_band(part.label, expit(one.said[AS_IT_IS].score), part.group, part.weight, seed=seed)
+        for one in shown
+    }
+    areas = {one.name: judgement.metrics[one.name][AS_IT_IS]["auc"] for one in shown}
+    return roc_plot(bands, areas, note)
+
+
+def sources_figure(judgement: Judgement, detector: str, note: str = "") -> Figure | str:
+    """Share that one detector, told by its name, calls AI of each generator and each photo source."""
+    one = next(one for one in judgement.answers if one.name == detector)
+    found = judgement.metrics[detector][AS_IT_IS]
+    rate, recall = found["false_positive_rate"], found["recall"]
+    title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
+    most = judgement.sources[detector].groupby("label").head(MOST)
+    return unseen_plot(most, (rate.value, recall.value), one.title, note, title)
+
+
+def _shown(judgement: Judgement) -> list[Answers]:
+    """The detectors that a figure has room for."""
+    return judgement.answers[: 1 + (len(judgement.answers) > 1) * SHOWN]
 
 
 def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Iterator[tuple[str, Figure, str]]:
@@ -77,13 +109,9 @@ def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Itera
         probability_plot(part.label, said, part.weight, one.threshold, one.title, note),
         f"{one.title}: how its probabilities of AI spread over each class; {note}",
     )
-    found = judgement.metrics[one.name][as_is]
-    rate, recall = found["false_positive_rate"], found["recall"]
-    title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
-    most = judgement.sources[one.name].groupby("label").head(MOST)
     yield (
         f"05_sources_{number}",
-        unseen_plot(most, (rate.value, recall.value), one.title, note, title),
+        sources_figure(judgement, one.name, note),
         f"{one.title}: share called AI, the {MOST} generators and photo sources of most groups; {note}",
     )
 

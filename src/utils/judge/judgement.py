@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from src.utils.analysis.checks.audit import audit_table
 from src.utils.analysis.scoring.scores import at_temperature, log_odds
+from src.utils.data.pictures.deliveries import DELIVERIES
 from src.utils.estimate import Estimate
 from src.utils.judge.asking import ask_detector
 from src.utils.judge.cheap import (
@@ -53,6 +55,20 @@ class Answers:
     said: dict[str, Said]
 
 
+class Worst(NamedTuple):
+    """The delivery that leaves a detector the lowest balanced accuracy.
+
+    Attributes:
+        delivery: Its name.
+        among: How many were tried.
+        costs: What is compared between detectors, of the pictures as they are minus what is left.
+    """
+
+    delivery: str
+    among: int
+    costs: dict[str, Estimate]
+
+
 @dataclass(frozen=True)
 class Judgement:
     """All that was found out.
@@ -65,6 +81,7 @@ class Judgement:
         audit: The shortcut audit's row of its best single fact, and that of all container facts together.
         explained: Detectors beside what is cheap, for the pictures as they are and made alike.
         differences: By pair `A_minus_B`, then by delivery.
+        worst: By detector, the delivery that leaves least; empty if pictures were sent through none.
     """
 
     pictures: Pictures
@@ -74,6 +91,7 @@ class Judgement:
     audit: dict[str, dict]
     explained: dict[str, Explained]
     differences: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
+    worst: dict[str, Worst] = field(default_factory=dict)
 
     @property
     def deliveries(self) -> list[str]:
@@ -88,6 +106,7 @@ def judge(
     seed: int = 0,
     progress: bool = True,
     asked: Sequence[str] = (),
+    together: bool = True,
 ) -> Judgement:
     """Ask every detector about every picture, as it is and made alike, and measure the answers.
 
@@ -98,6 +117,7 @@ def judge(
         seed: Seed of folds and resamples.
         progress: Whether to show progress bars.
         asked: Further deliveries, from `chosen_deliveries`.
+        together: Whether several detectors together are a further one.
 
     Raises:
         UserError: A detector failed, or a picture cannot be read any more.
@@ -105,7 +125,7 @@ def judge(
     part = pictures.part
     plain = deliveries_for(part.images)
     deliveries = deliveries_for(part.images, asked)
-    answers = ask_all(pictures, detectors, deliveries, memory, progress)
+    answers = ask_all(pictures, detectors, deliveries, memory, progress, together)
     return Judgement(
         pictures,
         answers,
@@ -114,7 +134,23 @@ def judge(
         best_facts(pictures, seed),
         explain_all(pictures, answers, plain, memory, seed, progress),
         differences(pictures, [one for one in answers if one.name != TOGETHER], seed),
+        {one.name: found for one in answers if (found := worst_delivery(pictures, one, seed))},
     )
+
+
+def worst_delivery(pictures: Pictures, one: Answers, seed: int) -> Worst | None:
+    """The delivery that leaves a detector the lowest balanced accuracy; None if pictures were not sent.
+
+    What somebody does to a picture on purpose is no delivery, and does not count.
+    """
+    sent = [name for name in one.said if name in DELIVERIES]
+    if not sent:
+        return None
+    costs = {
+        name: paired_difference(pictures.part, one.said[AS_IT_IS], one.said[name], seed) for name in sent
+    }
+    name = max(sent, key=lambda name: costs[name]["balanced_accuracy"].value)
+    return Worst(name, len(sent), costs[name])
 
 
 def ask_all(
@@ -123,6 +159,7 @@ def ask_all(
     deliveries: Mapping[str, Delivery | None],
     memory: Path,
     progress: bool,
+    together: bool = True,
 ) -> list[Answers]:
     """The answers of each detector, and of several together the mean of their calibrated log-odds."""
     answers = []
@@ -132,7 +169,7 @@ def ask_all(
             odds = ask_detector(one, pictures.part.images, pictures.folder, memory, name, delivery, progress)
             said[name] = Said(odds, one.meaning(odds), one.threshold)
         answers.append(Answers(one.name, one.title, one.threshold, one.calibrated, one.about, said))
-    return [*answers, _all_together(answers)] if len(answers) > 1 else answers
+    return [*answers, _all_together(answers)] if together and len(answers) > 1 else answers
 
 
 def best_facts(pictures: Pictures, seed: int) -> dict[str, dict]:

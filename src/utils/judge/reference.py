@@ -99,7 +99,7 @@ def compare_with(reference: Reference, judgement: Judgement, seed: int = 0) -> d
             )
     if not differences:
         raise UserError(
-            f"REFERENCE={reference.name} shares no picture with {pictures.folder}: "
+            f"REFERENCE={reference.name} shares no picture with {pictures.name}: "
             "name an evaluation of the same pictures."
         )
     return {**found, "differences": differences}

@@ -14,9 +14,9 @@ import pandas as pd
 from src.utils.analysis.scoring.tables import table_records
 from src.utils.estimate import Estimate
 from src.utils.files import atomic_path, write_json, write_text
-from src.utils.judge.deliveries import delivery_title
+from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.figures import save_figures
-from src.utils.judge.judgement import Judgement
+from src.utils.judge.judgement import Answers, Judgement, Worst
 from src.utils.judge.measure import COMPARED, METRICS
 from src.utils.judge.reference import METRICS_FILE, SCORES_FILE
 from src.utils.names import fact_name, metric_name, one_line
@@ -72,7 +72,7 @@ def metrics_record(judgement: Judgement, compared: dict[str, Any] | None, seed: 
     groups = images.groupby("label")["group"].nunique()
     return {
         "schema": SCHEMA,
-        "folder": one_line(str(pictures.folder)),
+        "folder": one_line(pictures.name),
         "seed": seed,
         "pictures": {
             "readable": len(images),
@@ -98,6 +98,7 @@ def metrics_record(judgement: Judgement, compared: dict[str, Any] | None, seed: 
             for one in judgement.answers
         },
         "cheap": {name: found._asdict() for name, found in judgement.explained.items()},
+        "worst_delivery": {name: found._asdict() for name, found in judgement.worst.items()},
         "differences": judgement.differences,
         "reference": compared,
     }
@@ -129,14 +130,29 @@ def page(judgement: Judgement, record: dict[str, Any], figures: list[SavedFigure
 
 
 def headline(judgement: Judgement) -> list[str]:
-    """The report's lines: each detector minus the best that something cheap could do."""
+    """The report's lines: each detector minus the best of what is cheap, then its worst delivery."""
     lines = []
     for one in judgement.answers:
         for delivery, found in judgement.explained.items():
             auc = judgement.metrics[one.name][delivery]["auc"]
             start = f"{one.title}, pictures {delivery_title(delivery)}: ROC-AUC {auc.text()}"
             lines.append(f"{start}; {_against(found.best, found.above.get(one.name))}.")
+        if one.name in judgement.worst:
+            lines.append(_worst_line(one, judgement.worst[one.name], judgement.metrics[one.name]))
     return lines
+
+
+def _worst_line(one: Answers, worst: Worst, metrics: dict[str, dict]) -> str:
+    """Recall and false-positive rate through the worst delivery, and as the pictures are."""
+    left, before = (
+        f"recall {metrics[name]['recall'].text()}, false-positive rate "
+        f"{metrics[name]['false_positive_rate'].text()}"
+        for name in (worst.delivery, AS_IT_IS)
+    )
+    return (
+        f"{one.title}, worst of {worst.among} deliveries, {delivery_title(worst.delivery)}: {left}; "
+        f"as they are, {before}; it costs {worst.costs['balanced_accuracy'].text()} of balanced accuracy."
+    )
 
 
 def _against(best: str, above: Estimate | None) -> str:

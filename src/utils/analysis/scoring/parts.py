@@ -68,6 +68,15 @@ def never_met_part(images: pd.DataFrame) -> Part:
     return part_of(images, "test", "unseen") if unseen else part_of(images, "test")
 
 
+def newest_part(images: pd.DataFrame) -> Part:
+    """The pictures that are newest to a model: the unseen set, or the test where there is none.
+
+    Args:
+        images: Readable rows of the manifest.
+    """
+    return part_of(images, "unseen" if (images["split"] == "unseen").any() else "test")
+
+
 def sub_part(images: pd.DataFrame, part: Part, chosen: pd.DataFrame) -> Part:
     """Some pictures of a part.
 

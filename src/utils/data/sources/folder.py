@@ -13,8 +13,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -23,7 +24,7 @@ from src.utils.data.pictures.listing import walk_files
 from src.utils.data.published.hub import fetch_hub
 from src.utils.data.published.parquet import unpack_parquet
 from src.utils.data.sources.archive import unpack_once
-from src.utils.data.sources.labelled_folder import read_labelled_folder
+from src.utils.data.sources.labelled_folder import Row, read_labelled_folder
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import hash_bytes, link_or_copy, read_json, write_json
 from src.utils.names import one_line
@@ -34,6 +35,48 @@ MEMORY_NAME = "source.json"
 dataset of Hugging Face where it is `from` and its `licence`."""
 
 _LONGEST_NAME = 150  # bytes; systems end at 255
+
+
+class Opened(NamedTuple):
+    """A dataset of somebody's own, unpacked and understood.
+
+    Attributes:
+        folder: What the rows' `path` is relative to: the dataset's own folder, or where its archive or its
+            Parquet files were unpacked.
+        rows: One row a picture, as `labelled_folder.Found` has them.
+        notes: One line each: what was understood, then what was left out.
+        origin: Of a dataset of Hugging Face, where it is `from` and its `licence`; else empty.
+    """
+
+    folder: Path
+    rows: list[Row]
+    notes: list[str]
+    origin: dict[str, str]
+
+
+def open_dataset(settings: Settings, progress: bool = True) -> Opened:
+    """Fetch, unpack and understand the dataset that `DATA_DIR` names, without copying its pictures.
+
+    Args:
+        settings: `data_dir` and `data_address` say where it is, `classes` and `missing` how it is read, and
+            `root` where archives and Parquet files are unpacked, each once.
+        progress: Whether to show progress bars.
+
+    Raises:
+        UserError: It is neither a folder nor a `.zip`, cannot be fetched or is not safe to unpack; a class is
+            not to be told or has no picture; a table has what is not understood. The message names the next
+            step.
+    """
+    data_dir, origin = settings.data_dir, {}
+    if settings.data_address:
+        note = fetch_hub(settings.data_address, data_dir, progress)
+        origin = {"from": f"{note.address}, revision {note.revision}", "licence": note.licence}
+    if not _is_dataset(data_dir):
+        raise UserError(f"{data_dir} is neither a folder nor a .zip: check the path.")
+    with _explain_os_errors(data_dir):
+        folder = _unpacked(data_dir, settings.root, progress)
+        rows, notes = read_labelled_folder(folder, settings.classes, settings.missing == "skip")
+    return Opened(folder, rows, [one_line(note) for note in notes], origin)
 
 
 def fetch_folder(settings: Settings, progress: bool = True) -> None:
@@ -57,23 +100,19 @@ def fetch_folder(settings: Settings, progress: bool = True) -> None:
         _require_filled(raw_dir, memory)
         return
     data_dir = settings.data_dir.resolve()
-    provenance = {"data_dir": str(data_dir)}
     if settings.data_address:
         data_dir.mkdir(parents=True, exist_ok=True)
     _require_usable(data_dir, raw_dir, memory)
-    if settings.data_address:
-        note = fetch_hub(settings.data_address, data_dir, progress)
-        provenance |= {"from": f"{note.address}, revision {note.revision}", "licence": note.licence}
+    folder, rows, notes, origin = open_dataset(replace(settings, data_dir=data_dir), progress)
+    provenance = {"data_dir": str(data_dir)} | origin
     with _explain_os_errors(data_dir):
-        folder = _unpacked(data_dir, settings.root, progress)
-        rows, notes = read_labelled_folder(folder, settings.classes, settings.missing == "skip")
         fingerprint = _fingerprint(folder, rows)
         if (raw_dir / TABLE_NAME).is_file() and memory.get("fingerprint") == fingerprint:
             return
         if memory.get("fingerprint"):
-            notes.insert(0, f"{data_dir} has changed: {raw_dir} follows it.")
+            notes.insert(0, one_line(f"{data_dir} has changed: {raw_dir} follows it."))
         if progress:
-            print("".join(f"{one_line(note)}\n" for note in notes), end="", flush=True)
+            print("".join(f"{note}\n" for note in notes), end="", flush=True)
         write_json(raw_dir / MEMORY_NAME, provenance | {"fingerprint": None})
         (raw_dir / TABLE_NAME).unlink(missing_ok=True)
         names = flat_names([row["path"] for row in rows])
@@ -144,7 +183,7 @@ def _require_filled(raw_dir: Path, memory: dict[str, Any]) -> None:
 
 def _require_usable(data_dir: Path, raw_dir: Path, memory: dict[str, Any]) -> None:
     filled = (raw_dir / TABLE_NAME).is_file()
-    if not data_dir.is_dir() and not (data_dir.is_file() and data_dir.suffix.lower() == ".zip"):
+    if not _is_dataset(data_dir):
         state = "is neither a folder nor a .zip" if data_dir.exists() else "does not exist"
         keep = f", or unset DATA_DIR to go on with what {raw_dir} holds" if filled else ""
         raise UserError(f"DATA_DIR={data_dir} {state}: check the path{keep}.")
@@ -164,6 +203,11 @@ def _require_usable(data_dir: Path, raw_dir: Path, memory: dict[str, Any]) -> No
             f"{raw_dir} was filled by hand, not from DATA_DIR={data_dir}: move it away, "
             "or unset DATA_DIR to use it."
         )
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether this can hold a dataset: a folder or a `.zip`."""
+    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".zip")
 
 
 @contextlib.contextmanager

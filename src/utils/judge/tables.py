@@ -1,0 +1,58 @@
+"""What was judged as tables for people: numbers with their intervals as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from src.utils.estimate import Estimate
+from src.utils.judge.deliveries import delivery_title
+from src.utils.judge.judgement import Judgement
+from src.utils.judge.measure import COMPARED
+from src.utils.names import metric_name, model_name
+
+SHOWN = ("auc", "balanced_accuracy", "f1", "recall", "false_positive_rate")
+"""Metrics that a table of detectors has, if no others are asked for."""
+
+
+def detector_table(judgement: Judgement, metrics: Sequence[str] = SHOWN) -> pd.DataFrame:
+    """A row for each detector and delivery, a column a metric."""
+    rows = {
+        (one.title, delivery_title(name)): {
+            metric_name(metric): judgement.metrics[one.name][name][metric].text() for metric in metrics
+        }
+        for one in judgement.answers
+        for name in judgement.explained
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Detector", "Pictures"])
+
+
+def cheap_table(judgement: Judgement) -> pd.DataFrame | str:
+    """ROC-AUC of what is cheap, then of the detectors, a column a delivery; a sentence on too few groups."""
+    titles = {one.name: one.title for one in judgement.answers}
+    columns = {
+        f"ROC-AUC, {delivery_title(name)}": {
+            titles.get(ranked, ranked): auc.text() for ranked, auc in found.auc.items()
+        }
+        for name, found in judgement.explained.items()
+    }
+    if not any(columns.values()):
+        return "A class has fewer than five groups: nothing cheap can be fitted on some and tried on others."
+    return pd.DataFrame(columns).fillna("–").rename_axis("Ranked by")
+
+
+def difference_table(differences: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> pd.DataFrame:
+    """A row for each pair of detectors and delivery, a column for each of `COMPARED`.
+
+    Args:
+        differences: By pair `A_minus_B`, then by delivery.
+    """
+    rows = {
+        (*map(model_name, pair.split("_minus_")), delivery_title(name)): {
+            metric_name(metric): found[metric].text() for metric in COMPARED
+        }
+        for pair, deliveries in differences.items()
+        for name, found in deliveries.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Detector", "minus", "Pictures"])

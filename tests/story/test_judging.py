@@ -1,0 +1,77 @@
+"""What is said of judged detectors."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from src.utils.estimate import Estimate
+from src.utils.story import judging
+
+SURE, CHANCE, WORSE, FEW = (
+    Estimate(*numbers)
+    for numbers in ((0.2, 0.1, 0.3), (0.02, -0.1, 0.1), (-0.2, -0.3, -0.1), (0.2, None, None))
+)
+
+
+def test_pictures_are_named_and_a_dataset_without_unseen_sources_says_so():
+    said = judging.which_pictures("unseen", 1200, 37)
+    assert said.startswith(
+        "1,200 pictures of the unseen split, one of each original, in 37 groups. No detector"
+    )
+    assert "37 groups. This dataset has no unseen set" in judging.which_pictures("test", 40, 37)
+
+
+def test_a_detector_is_told_with_what_is_left_once_all_were_made_alike():
+    first = {
+        "auc": SURE,
+        "recall": Estimate(0.75, None, None),
+        "false_positive_rate": Estimate(0.125, None, None),
+    }
+    said = judging.as_they_are_and_alike("Mine", {"as_it_is": first, "alike-224": {"auc": CHANCE}})
+    assert said.startswith("Mine: ROC-AUC 0.20 [0.10, 0.30], and 0.02 [-0.10, 0.10] once all pictures")
+    assert "recall 0.75" in said and "false-positive rate 0.1" in said
+
+
+@pytest.mark.parametrize(
+    ("above", "meaning"),
+    [
+        (SURE, "more than anything cheap explains"),
+        (CHANCE, "which may be chance"),
+        (WORSE, "less than that"),
+        (FEW, "too few groups to say more"),
+    ],
+)
+def test_something_cheap_stands_beside_it(above, meaning):
+    said = judging.beside_cheap("Mine", "spectrum", Estimate(0.7, 0.6, 0.8), above)
+    assert "0.70 [0.60, 0.80] (spectrum)" in said and said.endswith(
+        f"Mine minus that: {above.text()}, {meaning}."
+    )
+    assert "too few groups" in judging.beside_cheap("Mine", "", None, None)
+
+
+def test_a_pair_is_told_for_each_set_of_pictures():
+    said = judging.paired("Mine", "Yours", {"the unseen split": FEW, "test and unseen": SURE, "test": WORSE})
+    assert said == [
+        f"Mine minus Yours on the unseen split: ROC-AUC {FEW.text()}, too few groups to say more.",
+        "Mine minus Yours on test and unseen: ROC-AUC 0.20 [0.10, 0.30], better on pictures like these.",
+        "Mine minus Yours on test: ROC-AUC -0.20 [-0.30, -0.10], worse on pictures like these.",
+    ]
+
+
+def test_a_detector_that_looks_at_nothing_is_not_praised():
+    metrics = {
+        "f1": Estimate(2 / 3, None, None),
+        "recall": Estimate(1.0, None, None),
+        "false_positive_rate": Estimate(1.0, None, None),
+    }
+    said = judging.says_always_ai(metrics)
+    assert "F1 of 0.67" in said and "recall 100 %, and 100 % of photographs called AI" in said
+
+
+def test_the_generator_that_is_missed_most_is_named_as_it_is():
+    rows = [(1, "Flux", 0.9, 4), (1, "<b>", 0.25, 1), (0, "Archive", 0.0, 3)]
+    sources = pd.DataFrame(rows, columns=["label", "source", "called_ai", "groups"])
+    said = judging.hardest_source("Mine", sources)
+    assert "25 % of pictures from 1 original." in said and "<b>" not in said and "Archive" not in said
+    assert judging.hardest_source("Mine", sources[sources["label"] == 0]) == ""
