@@ -27,7 +27,7 @@ def answer(detector):
 def test_one_says_ai_of_everything():
     detector = always_ai()
     assert (detector.name, detector.title) == ("always_ai", "Always answers AI")
-    assert detector.probability(answer(detector)) == pytest.approx([1, 1])
+    assert detector.meaning(answer(detector)) == pytest.approx([1, 1])
 
 
 def test_a_head_answers_as_a_bundle_of_it_would(tmp_path):
