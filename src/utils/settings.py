@@ -57,7 +57,8 @@ class Settings:
         split_method: `group` (nothing related crosses a split), `random` (the deck's way) or `own` (the
             dataset's own test and validation pictures are kept).
         precision: Keras's dtype policy for training; `auto` for what the hardware does fast.
-        encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset or a folder with one.
+        encoder: Encoder of the improved model: `auto`, `sample`, a KerasHub preset, a folder with one, or a
+            detector of `detectors.toml`.
         data_dir: The user's own images, for `folder`: a folder or a `.zip`; of a dataset of Hugging Face
             where its files go.
         data_address: The address of such a dataset, `hf://datasets/…`; empty for a folder.

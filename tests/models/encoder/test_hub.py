@@ -211,23 +211,24 @@ def test_low_precision_in_a_preset_is_undone(preset: Path) -> None:
     assert {layer.compute_dtype for layer in graph._flatten_layers()} == {"float32"}
 
 
-@pytest.mark.parametrize("family", ["metaclip_2", "dinov3"])
 def test_weights_too_large_in_32_bits_are_kept_in_16(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_preset(family, tmp_path / "tiny")
-    whole = export_preset(str(tmp_path / "tiny"), tmp_path / "whole")
-    monkeypatch.setattr(hub_encoders, "_LARGEST", 4 * 20_000)
-    half = export_preset(str(tmp_path / "tiny"), tmp_path / "half")
-    stored = [one for one in onnx.load(half).graph.initializer if one.name.startswith("weight_")]
-    assert {one.data_type for one in stored} == {onnx.TensorProto.FLOAT16}
-    before, after = (Encoder.load(path, threads=1).encode_flat(noise(2)) for path in (whole, half))
-    assert not np.array_equal(after, before)
-    np.testing.assert_allclose(after, before, atol=0.05)
-
-    graph, _ = hub_encoders.build_graph(str(tmp_path / "tiny"))
-    rounded = [np.asarray(one.value) for one in graph.weights if one.dtype == "float32"]
-    assert all(np.array_equal(one, one.astype(np.float16)) for one in rounded)
+    whole, _ = hub_encoders.build_graph(str(preset))
+    monkeypatch.setattr(hub_encoders, "_LARGEST", 3 * whole.count_params())
+    rounded, layout = hub_encoders.build_graph(str(preset))
+    for one, other in zip(whole.weights, rounded.weights, strict=True):
+        if one.dtype == "float32":
+            np.testing.assert_array_equal(other, np.asarray(one).astype(np.float16).astype(np.float32))
+    model = hub_encoders.to_onnx(rounded, layout)
+    stored = {one.data_type for one in model.graph.initializer if one.name.startswith("weight_")}
+    assert stored == {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}  # positions are counted
+    (tmp_path / "half.onnx").write_bytes(model.SerializeToString())
+    session = Encoder.load(tmp_path / "half.onnx", threads=1).session
+    pixels = noise(1, SIZE).astype(np.float32)
+    expected = rounded(pixels, training=False)
+    for name, found in zip(expected, session.run(list(expected), {"pixels": pixels}), strict=True):
+        np.testing.assert_allclose(found, np.asarray(expected[name]), atol=1e-4)
 
 
 def test_a_preset_too_large_for_a_file_is_refused_before_its_weights_are_fetched(

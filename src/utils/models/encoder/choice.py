@@ -174,7 +174,7 @@ def export_detector(settings: Settings, name: str) -> Path:
     target = settings.interim_dir / "encoders" / f"{name}-{version}.onnx"
     if not target.is_file():
         record = {
-            "encoder": f"{entry['title']}, without its last layer",
+            "encoder": f"{entry.get('title') or name}, without its last layer",
             "encoder_licence": entry["licence"],
             "encoder_from": f"{entry['address']}, SHA-256 {sha256}",
         }
