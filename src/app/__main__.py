@@ -13,6 +13,7 @@ from src.app import create_app
 from src.app.limits import Limits
 from src.app.model import BundleModel, chosen_folder, model_location
 from src.utils.environment import quiet_start, read_dotenv
+from src.utils.models.detectors.kept import find_model
 from src.utils.settings import PROJECT_ROOT, UserError
 
 
@@ -51,10 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m src.app", description="Serve the web page.")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other computers in (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="(%(default)s)")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder below models/, or a detector of detectors.toml such as sieve, which is fetched when it "
+        "is missing; by default what MODEL_DIR or S3_BUCKET_NAME name, else the best model there is",
+    )
     options = parser.parse_args(arguments)
     read_dotenv()
     try:
         Limits.from_env()
+        if options.model:
+            os.environ["MODEL_DIR"] = str(find_model(options.model).resolve())  # workers read it, too
         model = model_location()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
