@@ -55,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a folder below models/, or a detector of detectors.toml such as sieve, which is fetched when it "
-        "is missing; by default what MODEL_DIR or S3_BUCKET_NAME name, else the best model there is",
+        help="a folder below models/, or a detector of detectors.toml such as sieve, which is fetched when "
+        "it is missing; by default what MODEL_DIR or S3_BUCKET_NAME name, else the best model there is",
     )
     options = parser.parse_args(arguments)
     read_dotenv()
