@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
@@ -40,4 +41,37 @@ def bright_network(path: Path, half: bool = False, size: int = SIZE, gain: float
         constants,
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def write_table(path: Path, address: str, sha256: str, size: int = 32) -> Path:
+    """Write a table with one detector, `stand_in`: log-odds of AI are the network's + 0.43."""
+    recipe = {
+        "input_size": size,
+        "views": ["crop", "native"],
+        "shorter_side": size + 4,
+        "mean": [0.5] * 3,
+        "standard_deviation": [0.25] * 3,
+        "combine": "logits",
+        "second_view_between": [0.25, 0.85],
+        "threshold": 0.65,
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in recipe.items()]
+    path.write_text(
+        f"""
+[stand_in]
+title = "Stand-in"
+authors = "the tests"
+licence = "MIT"
+trained_on = "nothing"
+address = "{address}"
+sha256 = "{sha256}"
+[[stand_in.published]]
+by = "the tests"
+figures = "none."
+[stand_in.recipe]
+calibration = {{ scale = 1.0, offset = 0.43 }}
+"""
+        + "\n".join(lines)
+    )
     return path

@@ -169,12 +169,13 @@ def test_a_probability_is_taken_as_one():
 @pytest.mark.parametrize("half", [False, True])
 def test_a_file_is_asked_whatever_it_computes_in(tmp_path, half):
     path = bright_network(tmp_path / "net.onnx", half, gain=2.0)
-    runtime = DetectorRuntime.load(path, SIEVE)
+    runtime = DetectorRuntime(path, SIEVE)
     levels = np.array([20, 128, 240], np.uint8)
     views = np.stack([SIEVE.read(Image.new("RGB", (500, 400), (int(one),) * 3)) for one in levels])
     logit = 2 * ((levels[:, None] / 255 - IMAGENET_MEAN) / IMAGENET_SD).mean(axis=1)
     said = np.diff(runtime(views), axis=1)[:, 0]
     assert said == pytest.approx(logit + 0.43, rel=1e-3, abs=3e-3)
+    assert np.array_equal(np.concatenate([runtime(one[None]) for one in views]), runtime(views))
     assert runtime(views[:0]).shape == (0, 2)
 
 

@@ -56,7 +56,7 @@ def load_exported(bundle: Bundle) -> Runtime:
     path = bundle.check_served_files()
     try:
         if bundle.resize == VIEWS:
-            return DetectorRuntime.load(path, Recipe.of(bundle.facts["recipe"]))
+            return DetectorRuntime(path, Recipe.of(bundle.facts["recipe"]))
         return onnx_runtime(path, bundle.input_size)
     except ValueError as error:
         again = f"delete {path.parent}" if bundle.resize == VIEWS else "train again with `make reproduce`"

@@ -21,7 +21,6 @@ from src.utils.models.bundle.bundle import (
     load_bundle,
 )
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
-from src.utils.models.bundle.validated import validation_rank
 from src.utils.models.detectors.fetch import Confirm, fetch_detector
 from src.utils.models.detectors.table import TABLE, Entry, read_table
 from src.utils.settings import CLASS_NAMES, Settings, UserError
@@ -32,13 +31,12 @@ FOLDER = "detectors"
 HASH_VARIABLE, MIRROR_VARIABLE = "HASH", "MIRROR"
 
 
-def find_model(asked: str, settings: Settings | None = None, table: Path = TABLE) -> Path:
+def find_model(asked: str, settings: Settings | None = None) -> Path:
     """The bundle's folder that a user means; a detector of the table is fetched when it is missing.
 
     Args:
         asked: A bundle's folder, the name of one of the dataset's models, or of a detector of the table.
         settings: Which dataset; read from the environment where a name is asked for.
-        table: The table of detectors.
 
     Raises:
         UserError: The name is unknown, or the detector cannot be had.
@@ -48,7 +46,7 @@ def find_model(asked: str, settings: Settings | None = None, table: Path = TABLE
     settings = settings or Settings.from_env()
     if (settings.models_dir / asked / FACTS_FILE).is_file():
         return settings.models_dir / asked
-    entries = read_table(table)
+    entries = read_table(TABLE)
     if asked in entries:
         return keep_detector(settings, entries[asked])
     known = ", ".join(entries) or "none, detectors.toml is missing"
@@ -139,8 +137,7 @@ def answering_bundle(settings: Settings) -> Path:
     return max(calibrated, key=_rank).folder if calibrated else default_bundle_dir(settings)
 
 
-def _rank(bundle: Bundle) -> tuple[bool, float]:
-    """How well a calibrated detector ranked the validation pictures."""
-    calibration = bundle.calibration
-    metrics = calibration.facts.get("metrics", {}).get("validation", {}) if calibration else {}
-    return validation_rank({name: (one or {}).get("value") for name, one in metrics.items()})
+def _rank(bundle: Bundle) -> float:
+    """How well a calibrated detector ranked the validation pictures: its AUC there; -1 if it has none."""
+    auc = bundle.card["metrics"].get("validation", {}).get("auc", {}).get("value")
+    return -1.0 if auc is None else auc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,28 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from src.utils.data.parallel import map_ahead
-from src.utils.models.bundle.onnx_session import model_threads, onnx_session
+from src.utils.models.bundle.onnx_session import available_threads, onnx_session
 from src.utils.models.detectors.recipe import Recipe
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
-def load_network(path: Path, size: int) -> Callable[[NDArray[np.float32]], float]:
+Network = Callable[[NDArray[np.float32]], float]
+"""float32 [1, 3, size, size] → one number; several threads may call it at once."""
+
+
+def load_network(path: Path, size: int, threads: int | None = None) -> Network:
     """Load a file that gives one number a view.
 
     Args:
         path: An ONNX file: float32 or float16 [1, 3, size, size] → one number. What it computes in is its
             own affair.
         size: Side of the square it should read, in pixels.
-
-    Returns:
-        A function from float32 [1, 3, size, size] to that number; several threads may call it at once.
+        threads: Processors to use, 0 for all; by default what MODEL_THREADS says.
 
     Raises:
         UserError: MODEL_THREADS is no number.
         ValueError: The file is no such network; the message is one line.
     """
-    session = onnx_session(path)
+    session = onnx_session(path, threads)
     given, returned = session.get_inputs(), session.get_outputs()
     shape = [1, 3, size, size]  # a name in place of a number leaves that side free
     fits = len(given) == 1 and len(given[0].shape) == 4 and given[0].type in _TYPES
@@ -53,21 +56,19 @@ def load_network(path: Path, size: int) -> Callable[[NDArray[np.float32]], float
 
 
 class DetectorRuntime:
-    """The network behind a predictor, asked about several pictures at once so that every core has work."""
+    """The network behind a predictor: one picture gets all processors, several are shared out, one each."""
 
-    def __init__(self, recipe: Recipe, network: Callable[[NDArray[np.float32]], float]):
-        self._recipe = recipe
-        self._network = network
-
-    @classmethod
-    def load(cls, path: Path, recipe: Recipe) -> DetectorRuntime:
+    def __init__(self, path: Path, recipe: Recipe):
         """Load a detector's file.
 
         Raises:
             UserError: MODEL_THREADS is no number.
             ValueError: The file is not what the recipe says; the message is one line.
         """
-        return cls(recipe, load_network(path, recipe.input_size))
+        self._path = path
+        self._recipe = recipe
+        self._threads = available_threads()
+        self._network = load_network(path, recipe.input_size, self._threads)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Logits of the two classes by the published calibration.
@@ -78,7 +79,12 @@ class DetectorRuntime:
         Returns:
             float64 [n, 2]; their difference is the log-odds of AI.
         """
-        cores = model_threads() or None
-        odds = map_ahead(lambda views: self._recipe.log_odds(views, self._network), pixels, cores)
+        network = self._one_thread if len(pixels) > 1 and self._threads > 1 else self._network
+        odds = map_ahead(lambda views: self._recipe.log_odds(views, network), pixels, self._threads)
         half = np.array(list(odds), np.float64).reshape(-1, 1) / 2
         return np.concatenate([-half, half], axis=1)
+
+    @functools.cached_property
+    def _one_thread(self) -> Network:
+        """The same network on one processor, which several threads ask at once; loaded when first needed."""
+        return load_network(self._path, self._recipe.input_size, 1)
