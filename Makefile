@@ -8,6 +8,8 @@ override CLASSES := $(value CLASSES)
 override IMAGE := $(value IMAGE)
 override DIR := $(value DIR)
 override DETECTOR := $(value DETECTOR)
+override MODEL := $(value MODEL)
+override MIRROR := $(value MIRROR)
 export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME DELIVERY HASH MIRROR
 export PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -68,7 +70,7 @@ app: setup ## serve the web page on this machine; MODEL=sieve for another than t
 	@$(PY) -m src.app --model "$$MODEL"
 
 publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
-	@$(PY) -m src.utils.models.store.publish_model $(MODEL)
+	@set -- ; [ -z "$$MODEL" ] || set -- "$$MODEL"; $(PY) -m src.utils.models.store.publish_model "$$@"
 
 slides: setup ## make a talk from the last run: reports/<source>/slides.pptx and .pdf
 	@$(PY) -m src.utils.slides

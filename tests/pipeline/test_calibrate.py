@@ -12,16 +12,14 @@ from src.utils.analysis.scoring.scores import score_models
 from src.utils.analysis.stats.policy import NOTHING_SUPPORTS
 from src.utils.data.manifest import read_manifest, scan_images, usable_rows, write_manifest
 from src.utils.data.pictures.drawn import drawn_pictures
-from src.utils.files import read_json, sha256_file
+from src.utils.files import read_json
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.models.detectors import kept
 from src.utils.models.detectors.kept import answering_bundle
 from src.utils.pipeline import calibrate as module
 from src.utils.pipeline.calibrate import calibrate
 from src.utils.settings import Settings, UserError
 from tests.analysis.bright_model import bright_predictor
-from tests.models.detectors.file_server import FileServer
-from tests.models.detectors.stand_ins import bright_network, write_table
+from tests.models.detectors.stand_ins import stand_in_offered
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 
@@ -60,12 +58,8 @@ def make_dataset(settings: Settings, unseen: bool = True) -> pd.DataFrame:
 
 @pytest.fixture
 def detector(tmp_path, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    made = bright_network(tmp_path / "made.onnx", size=32, gain=2.0)
-    with FileServer(made.read_bytes()) as server:
-        table = write_table(tmp_path / "detectors.toml", server.address, sha256_file(made))
-        monkeypatch.setattr(kept, "TABLE", table)
-        monkeypatch.setattr(content_gate, "drawn_pictures", lambda of_each: drawn_pictures(1))
+    monkeypatch.setattr(content_gate, "drawn_pictures", lambda of_each: drawn_pictures(1))
+    with stand_in_offered(tmp_path, monkeypatch) as server:
         yield server
 
 

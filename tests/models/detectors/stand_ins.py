@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
+import pytest
 from onnx import TensorProto, helper
+
+from src.utils.files import sha256_file
+from src.utils.models.bundle.bundle import load_bundle
+from src.utils.models.bundle.calibration import write_calibration
+from src.utils.models.detectors import kept
+from tests.models.calibrations import POLICY, wide_table
+from tests.models.detectors.file_server import FileServer
 
 SIZE = 384
 
@@ -75,3 +85,19 @@ calibration = {{ scale = 1.0, offset = 0.43 }}
         + "\n".join(lines)
     )
     return path
+
+
+@contextlib.contextmanager
+def stand_in_offered(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server that offers the stand-in `stand_in`, and a table in `root` that names it, for the block."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    made = bright_network(root / "made.onnx", half=True, size=32, gain=2.0)
+    with FileServer(made.read_bytes()) as server:
+        table = write_table(root / "detectors.toml", server.address, sha256_file(made))
+        monkeypatch.setattr(kept, "TABLE", table)
+        yield server
+
+
+def calibrate_by_hand(folder: Path, **facts) -> None:
+    """Give a bundle intervals of a few percent around what it says, verdicts up to 30 % and from 70 on."""
+    write_calibration(folder, load_bundle(folder).served_files, wide_table(), POLICY, **facts)

@@ -14,20 +14,20 @@ from PIL import Image
 
 from src.app import __main__ as app
 from src.app.model import BundleModel, public_facts
-from src.utils import predict
-from src.utils.files import sha256_file
+from src.utils import evaluate, predict
+from src.utils.judge import report
 from src.utils.judge.detectors.load import load_detector
 from src.utils.models.bundle.bundle import default_bundle_dir, load_bundle
-from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import UNCALIBRATED_HERE, Predictor
 from src.utils.models.detectors import __main__ as command
 from src.utils.models.detectors import kept
 from src.utils.models.detectors.kept import answering_bundle, find_model
+from src.utils.models.store.model_cache import fetch_model
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 from tests.analysis.bright_model import bright_predictor
-from tests.models.calibrations import POLICY, wide_table
-from tests.models.detectors.file_server import FileServer
-from tests.models.detectors.stand_ins import bright_network, write_table
+from tests.judge.folders import six_pictures
+from tests.models.detectors.stand_ins import bright_network, calibrate_by_hand, stand_in_offered
+from tests.models.s3_server import S3Server, use_store
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 
@@ -35,15 +35,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*trained with other versions")
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project whose table names a stand-in on a server of this computer: settings, table and server."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    made = bright_network(tmp_path / "made.onnx", half=True, size=32, gain=2.0)
-    with FileServer(made.read_bytes()) as server:
-        table = write_table(tmp_path / "detectors.toml", server.address, sha256_file(made))
-        settings = Settings(root=tmp_path)
-        monkeypatch.setattr(kept, "TABLE", table)
-        for module in (kept, predict, command):
-            monkeypatch.setattr(module, "Settings", _settings_of(settings))
-        yield settings, table, server
+    settings = Settings(root=tmp_path)
+    for module in (kept, predict, command, evaluate):
+        monkeypatch.setattr(module, "Settings", _settings_of(settings))
+    with stand_in_offered(tmp_path, monkeypatch) as server:
+        monkeypatch.setattr(command, "read_table", lambda: kept.read_table(kept.TABLE))
+        monkeypatch.setattr(evaluate, "read_table", lambda: kept.read_table(kept.TABLE))
+        yield settings, kept.TABLE, server
 
 
 def _settings_of(settings):
@@ -57,12 +55,6 @@ def grey(level, size=(50, 40)):
 def said(level):
     """Published probability of a grey picture: every view has the same mean."""
     return 1 / (1 + np.exp(-(2 * (level / 255 - 0.5) / 0.25 + 0.43)))
-
-
-def calibrate(folder, metrics=None):
-    files = load_bundle(folder).served_files
-    facts = {"metrics": metrics} if metrics else {}
-    write_calibration(folder, files, wide_table(), POLICY, measured_on="sample", **facts)
 
 
 def test_a_name_is_fetched_once_and_is_a_bundle_then(project, capsys):
@@ -106,7 +98,7 @@ def test_once_calibrated_it_gives_verdicts_and_answers_where_none_is_named(proje
     bright_predictor(settings.models_dir / "best")
     folder = find_model("stand_in", settings)
     assert answering_bundle(settings) == default_bundle_dir(settings) == settings.models_dir / "best"
-    calibrate(folder)
+    calibrate_by_hand(folder)
     assert answering_bundle(settings) == folder
     assert default_bundle_dir(settings) == settings.models_dir / "best"  # what notebooks take
     predictor = Predictor.load(folder)
@@ -126,8 +118,8 @@ def test_of_two_calibrated_ones_the_better_on_validation_answers(project):
     second.mkdir()
     for path in first.iterdir():
         os.link(path, second / path.name)
-    calibrate(first, {"validation": {"auc": {"value": 0.8}}})
-    calibrate(second, {"validation": {"auc": {"value": 0.9}}})
+    calibrate_by_hand(first, metrics={"validation": {"auc": {"value": 0.8}}})
+    calibrate_by_hand(second, metrics={"validation": {"auc": {"value": 0.9}}})
     assert answering_bundle(settings) == second
 
 
@@ -149,9 +141,8 @@ def test_predict_takes_the_name(project, tmp_path, capsys):
     assert "Published by the tests; not run by us: none." in err
 
 
-def test_the_command_lists_and_fetches(project, monkeypatch, capsys):
-    settings, table, _ = project
-    monkeypatch.setattr(command, "read_table", lambda: kept.read_table(table))
+def test_the_command_lists_and_fetches(project, capsys):
+    settings, _, _ = project
     assert command.main([]) == 0 and "stand_in: Stand-in, by the tests" in capsys.readouterr().out
     assert command.main(["stand_in"]) == 0
     assert str(settings.models_dir / "detectors/stand_in") in capsys.readouterr().out
@@ -173,6 +164,34 @@ def test_the_page_and_the_judge_take_it(project):
     assert (detector.name, detector.threshold, detector.calibrated) == ("stand_in", 0.65, False)
     odds = detector.ask([detector.read(grey(220)), detector.read(grey(60))])
     assert detector.probability(odds) == pytest.approx([said(220), said(60)], abs=2e-3)
+
+
+def test_it_is_judged_by_its_name(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])  # they take longest
+    code = evaluate.main([str(six_pictures(tmp_path / "six")), "--detector", "stand_in"])
+    assert code == 0 and "stand_in: A detector of others" in capsys.readouterr().err
+    metrics = json.loads((tmp_path / "reports/evaluate/six-stand_in/metrics.json").read_text())
+    found = metrics["detectors"]["stand_in"]
+    assert found["threshold"] == 0.65 and found["deliveries"]["as_it_is"]["confusion_matrix"] == [
+        [2, 1],
+        [1, 2],
+    ]
+
+
+def test_it_is_published_and_served_elsewhere_without_the_table(project, tmp_path, monkeypatch):
+    settings, _, _ = project
+    folder = find_model("stand_in", settings)
+    calibrate_by_hand(folder)
+    with S3Server() as s3:
+        store = use_store(monkeypatch, tmp_path / "cache", s3.url)
+        s3.put_model(load_bundle(folder), store)
+        kept.TABLE.unlink()
+        fetched, _ = fetch_model(store)
+    here, there = (Predictor.load(one).row("", said(230)) for one in (folder, fetched))
+    assert fetched != folder and here == there and there["verdict"] == "AI-generated"
+    assert Predictor.load(fetched).predict_pixels(
+        Predictor.load(folder).read(grey(230))[None]
+    ) == pytest.approx([said(230)], abs=1e-3)
 
 
 def test_the_server_is_told_which_bundle_to_serve(project, monkeypatch, capsys):
