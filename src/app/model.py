@@ -203,9 +203,9 @@ PUBLIC_FACTS = (
 VERSION_DIGITS = 12
 
 VIEW_WORDS = {
-    "squash": "the whole picture, scaled to a square",
-    "crop": "the middle of the picture, scaled",
-    "native": "its middle at full resolution",
+    "squash": "the whole picture scaled to a square",
+    "crop": "the middle of the scaled picture",
+    "native": "the middle at full resolution",
 }
 """The views of a detector of others, for people."""
 

@@ -159,7 +159,7 @@ def test_the_page_and_the_judge_take_it(project):
     facts = public_facts(model)
     assert facts["title"] == "Stand-in" and facts["trained_on"] == "nothing" and not facts["calibrated"]
     assert facts["detector"]["published"] == ["Published by the tests; not run by us: none."]
-    assert "the middle of the picture, scaled and its middle at full resolution" in facts["reading"]
+    assert "the middle of the scaled picture and the middle at full resolution" in facts["reading"]
     detector = load_detector(str(folder))
     assert (detector.name, detector.threshold, detector.calibrated) == ("stand_in", 0.65, False)
     odds = detector.ask([detector.read(grey(220)), detector.read(grey(60))])

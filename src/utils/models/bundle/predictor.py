@@ -127,7 +127,7 @@ class Predictor:
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
     def uncalibrated(self) -> Predictor:
-        """The same model as it was trained: temperature 1, threshold 0.5, no interval and no verdict."""
+        """The same model as it was trained, or published: temperature 1, no interval and no verdict."""
         return replace(self, bundle=replace(self.bundle, calibration=None))
 
     def read(self, source: Source) -> np.ndarray:
