@@ -8,7 +8,9 @@ override CLASSES := $(value CLASSES)
 override IMAGE := $(value IMAGE)
 override DIR := $(value DIR)
 override DETECTOR := $(value DETECTOR)
-export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME DELIVERY
+override MODEL := $(value MODEL)
+override MIRROR := $(value MIRROR)
+export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE NAME DELIVERY HASH MIRROR
 export PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
@@ -27,7 +29,7 @@ endif
 PY := "$(ENV)/bin/python"
 STAMP := $(ENV)/.$(ENV_NAME)-ready
 
-.PHONY: help setup reproduce test lint notebook predict evaluate app publish-model slides benchmark publish lock clean
+.PHONY: help setup reproduce test lint notebook predict evaluate detector calibrate app publish-model slides benchmark publish lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -50,18 +52,25 @@ lint: setup ## check style and formatting only
 notebook: setup ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab notebooks
 
-predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."
-	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; $(PY) -m src.utils.predict "$$@"
+predict: setup ## say what the model thinks of IMAGE="path, folder or URL ..."; MODEL=sieve
+	@if [ -e "$$IMAGE" ]; then set -- -- "$$IMAGE"; else set -- $$IMAGE; fi; \
+	  [ -z "$$MODEL" ] || set -- --model "$$MODEL" "$$@"; $(PY) -m src.utils.predict "$$@"
 
 evaluate: setup ## judge MODEL or DETECTOR="one other ..." on the labelled pictures in DIR; REFERENCE, NAME, DELIVERY
 	@set -- ; [ -z "$$MODEL$$DETECTOR" ] || set -- --detector "$$MODEL" --detector "$$DETECTOR"; \
 	  $(PY) -m src.utils.evaluate "$$@" --reference "$$REFERENCE" --name "$$NAME" --delivery "$$DELIVERY" -- "$$DIR"
 
-app: setup ## serve the web page on this machine
-	@$(PY) -m src.app
+detector: setup ## fetch a detector of others, NAME=sieve; HASH, MIRROR; without NAME list them
+	@set -- ; [ -z "$$NAME" ] || set -- "$$NAME"; $(PY) -m src.utils.models.detectors "$$@"
+
+calibrate: setup ## measure a fetched detector, MODEL=sieve, on the dataset; only then it gives verdicts
+	@$(PY) -m src.utils.pipeline.calibrate "$$MODEL"
+
+app: setup ## serve the web page on this machine; MODEL=sieve for another than the best there is
+	@$(PY) -m src.app --model "$$MODEL"
 
 publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=models/sample/cnn_deck for another
-	@$(PY) -m src.utils.models.store.publish_model $(MODEL)
+	@set -- ; [ -z "$$MODEL" ] || set -- "$$MODEL"; $(PY) -m src.utils.models.store.publish_model "$$@"
 
 slides: setup ## make a talk from the last run: reports/<source>/slides.pptx and .pdf
 	@$(PY) -m src.utils.slides
@@ -75,5 +84,6 @@ publish: setup ## (maintainers) promote the sample's full run into docs, README 
 lock: ## (maintainers) resolve pyproject.toml again into the requirements files; needs uv
 	@sh scripts/lock.sh
 
-clean: ## delete results and caches, never data/raw
-	rm -rf .smoke reports figures models data/interim data/processed
+clean: ## delete results and caches, never data/raw nor fetched detectors
+	rm -rf .smoke reports figures data/interim data/processed
+	@[ ! -d models ] || find models -mindepth 1 -maxdepth 1 ! -name detectors -exec rm -rf {} +

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from gunicorn.app.base import Application
 from gunicorn.arbiter import Arbiter
@@ -12,7 +13,10 @@ from gunicorn.arbiter import Arbiter
 from src.app import create_app
 from src.app.limits import Limits
 from src.app.model import BundleModel, chosen_folder, model_location
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.environment import quiet_start, read_dotenv
+from src.utils.models.bundle.bundle import load_bundle
+from src.utils.models.detectors.kept import find_model
 from src.utils.settings import PROJECT_ROOT, UserError
 
 
@@ -51,10 +55,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m src.app", description="Serve the web page.")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other computers in (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="(%(default)s)")
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder below models/, or a detector of detectors.toml such as sieve, which is fetched when "
+        "it is missing; by default what MODEL_DIR or S3_BUCKET_NAME name, else the best model there is",
+    )
     options = parser.parse_args(arguments)
     read_dotenv()
     try:
         Limits.from_env()
+        if options.model:
+            os.environ["MODEL_DIR"] = str(find_model(options.model).resolve())  # workers read it, too
         model = model_location()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -63,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     def tell(server: Arbiter) -> None:
         port = server.LISTENERS[0].sock.getsockname()[1]
         print(f"Serving {model.name} on http://{options.host}:{port} (Ctrl+C stops it).", flush=True)
+        if isinstance(model, Path) and load_bundle(model).facts.get("demonstration"):
+            print(DEMONSTRATION, BETTER_DETECTOR, sep="\n", flush=True)
 
     bind = f"{options.host}:{options.port}"
     _Server(bind=bind, workers=1, loglevel="warning", when_ready=tell).run()

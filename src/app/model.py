@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image
 
 from src.utils.datasets import DATASETS, DEMONSTRATION
-from src.utils.models.bundle.bundle import FACTS_FILE, default_bundle_dir
+from src.utils.models.bundle.bundle import FACTS_FILE
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.models.detectors.kept import answering_bundle
 from src.utils.models.store.bucket import ModelStore
 from src.utils.models.store.model_cache import fetch_in_child
 from src.utils.names import model_name
@@ -82,8 +83,7 @@ class BundleModel:
             UserError: There is no such bundle or it cannot be used.
         """
         predictor = Predictor.load(folder)
-        size = predictor.bundle.input_size
-        predictor.predict_pixels(np.zeros((1, size, size, 3), np.uint8))
+        predictor.predict_pixels(predictor.read(Image.new("RGB", (64, 64)))[None])
         return cls(predictor)
 
     def predict(self, image: Image.Image) -> Prediction:
@@ -98,8 +98,8 @@ def model_location() -> Path | ModelStore:
     """Where the environment says that the model lies, without going there; both kinds have a `name`.
 
     Returns:
-        A bundle's folder (MODEL_DIR), else a place in S3 (S3_BUCKET_NAME and what belongs to it), else the
-        default model's folder of the data source.
+        A bundle's folder (MODEL_DIR), else a place in S3 (S3_BUCKET_NAME and what belongs to it), else a
+        calibrated detector's or the default model's folder of the data source.
 
     Raises:
         UserError: The variables contradict each other, the folder holds no model, or none has been trained.
@@ -115,7 +115,7 @@ def model_location() -> Path | ModelStore:
     if store:
         return store
     try:
-        return default_bundle_dir(Settings.from_env())
+        return answering_bundle(Settings.from_env())
     except UserError as error:
         raise UserError(f"{error} A server needs MODEL_DIR or S3_BUCKET_NAME.") from None
 
@@ -195,11 +195,19 @@ PUBLIC_FACTS = (
     *("class_names", "input_size", "resize", "threshold", "temperature", "policy", "source"),
     *("calibrated", "track_record"),
     *("demonstration", "seed", "training", "metrics", "versions"),
+    *("detector", "measured_on"),
 )
 """Entries of a bundle's card that are shown to everybody."""
 
 
 VERSION_DIGITS = 12
+
+VIEW_WORDS = {
+    "squash": "the whole picture scaled to a square",
+    "crop": "the middle of the scaled picture",
+    "native": "the middle at full resolution",
+}
+"""The views of a detector of others, for people."""
 
 
 def public_facts(model: Model) -> dict[str, Any]:
@@ -213,7 +221,7 @@ def public_facts(model: Model) -> dict[str, Any]:
     facts = model.facts
     return {
         "name": model.name,
-        "title": model_name(model.name),
+        "title": facts.get("detector", {}).get("title") or model_name(model.name),
         "version": str(facts.get("model_sha256", ""))[:VERSION_DIGITS],
         "trained_on": describe_training(facts),
         "reading": describe_reading(facts),
@@ -224,6 +232,8 @@ def public_facts(model: Model) -> dict[str, Any]:
 
 def describe_training(facts: Mapping[str, Any]) -> str:
     """Say what a model was trained on, in words that fit after "trained on"."""
+    if "detector" in facts:
+        return facts["detector"]["trained_on"]
     dataset = DATASETS.get(facts.get("source", ""))
     words = dataset.trained_on if dataset else "images of unknown origin"
     pictures = facts.get("training", {}).get("pictures")
@@ -238,4 +248,7 @@ def describe_reading(facts: Mapping[str, Any]) -> str:
             f"Any shape will do: the whole picture is scaled to {side} × {side} pixels, as in training. "
             "Nothing is cut off."
         )
+    if "recipe" in facts:
+        views = " and ".join(dict.fromkeys(VIEW_WORDS[one] for one in facts["recipe"]["views"]))
+        return f"Any shape will do: at {side} × {side} pixels it reads {views}."
     return f"Any shape will do: the picture is read at {side} × {side} pixels, as in training."

@@ -20,6 +20,8 @@ from src.utils.judge.pictures import read_pictures
 from src.utils.judge.reference import METRICS_FILE, compare_with, read_reference
 from src.utils.judge.report import headline, write_report
 from src.utils.models.bundle.bundle import default_bundle_dir
+from src.utils.models.detectors.kept import keep_detector
+from src.utils.models.detectors.table import read_table
 from src.utils.names import one_line
 from src.utils.settings import Settings, UserError, place_data
 
@@ -33,9 +35,10 @@ reports/evaluate/NAME/: scores.csv, metrics.json, figures and report.html. Nothi
 _EPILOG = """\
 DIR is read as DATA_SOURCE=folder reads DATA_DIR: a folder in any layout of data/README.md, a .zip, Parquet
 files, or hf://datasets/OWNER/NAME; CLASSES and MISSING in the environment say what its names mean.
-A detector is a bundle's folder (models/sample/best), an .onnx or .keras file with a declaration beside it
-(detector.toml), or module:function: a list of Pillow pictures -> probabilities of AI. The last runs the
-module's code, so take it only from people you trust. docs/EVALUATE.md has examples.
+A detector is a bundle's folder (models/sample/best), one of detectors.toml (sieve; fetched when it is
+missing), an .onnx or .keras file with a declaration beside it (detector.toml), or module:function: a list of
+Pillow pictures -> probabilities of AI. The last runs the module's code, so take it only from people you
+trust. docs/EVALUATE.md has examples.
 A run that was cut goes on where it stopped.
 Exit code: 0 done, 1 done but some files could not be read, 2 wrong usage.
 """
@@ -71,7 +74,9 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     place, address = place_data(options.folder, start)
     if not address and not place.exists():
         raise UserError(f"DIR={options.folder} does not exist: check the path.")
+    entries = read_table()
     asked = [one for said in options.detector for one in split_names(said)]
+    asked = [str(keep_detector(settings, entries[one])) if one in entries else one for one in asked]
     detectors = load_detectors(asked or [str(default_bundle_dir(settings))])
     name = options.name or default_name(place, detectors)
     _check_name(name, reports / name, options.folder, options.reference)

@@ -20,11 +20,12 @@ from src.utils.data.pictures.decode import BYTES_PER_PIXEL, MAX_PIXELS
 from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import say_left_out, walk_pictures
 from src.utils.data.web.fetch import fetch_image, is_url
-from src.utils.datasets import DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.environment import quiet_start
 from src.utils.files import atomic_path
-from src.utils.models.bundle.bundle import default_bundle_dir
+from src.utils.models.bundle.bundle import Bundle
 from src.utils.models.bundle.predictor import COLUMNS, Predictor
+from src.utils.models.detectors.kept import answering_bundle, find_model
 from src.utils.settings import Settings, UserError
 
 ALL_READ, SOME_FAILED, WRONG_USAGE = 0, 1, 2
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace" if options.json else ODD_BYTES)
     try:
-        folder = options.model or default_bundle_dir(Settings.from_env())
+        folder = find_model(options.model) if options.model else answering_bundle(Settings.from_env())
         with quiet_start():
             predictor = Predictor.load(folder)
         left_out: Counter[str] = Counter()
@@ -73,13 +74,20 @@ def main(arguments: list[str] | None = None) -> int:
     if left_out:
         print(say_left_out(left_out), file=sys.stderr)
     if predictor.bundle.calibration is None:
-        advice = "notebook 10 (`make reproduce`) calibrates it"
-        print(f"This model is uncalibrated, so no verdict is given: {advice}.", file=sys.stderr)
+        print(*_uncalibrated(predictor.bundle), sep="\n", file=sys.stderr)
     if not options.json:
         print(*record, sep="\n", end="\n" if record else "", file=sys.stderr)
     if predictor.bundle.facts.get("demonstration"):
-        print(DEMONSTRATION, file=sys.stderr)
+        print(DEMONSTRATION, BETTER_DETECTOR, sep="\n", file=sys.stderr)
     return SOME_FAILED if failed else ALL_READ
+
+
+def _uncalibrated(bundle: Bundle) -> list[str]:
+    """Why no verdict is given and what to do; of a detector of others also what is published of it."""
+    told = bundle.facts.get("detector")
+    step = f"`make calibrate MODEL={bundle.name}`" if told else "notebook 10 (`make reproduce`)"
+    said = f"This model is uncalibrated, so no verdict is given: {step} calibrates it."
+    return [said, *(told["published"] if told else ())]
 
 
 def list_inputs(argument: str, left_out: Counter[str]) -> Iterator[str]:
@@ -232,7 +240,10 @@ def _parser() -> argparse.ArgumentParser:
         "or @list.txt for a file with one of these a line",
     )
     parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="a folder below models/; by default the best model there is"
+        "--model",
+        metavar="MODEL",
+        help="a folder below models/, or a detector of detectors.toml such as sieve, which is fetched when "
+        "it is missing; by default the best model there is",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a line instead of CSV")

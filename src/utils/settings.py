@@ -183,6 +183,11 @@ class Settings:
         return self.work_root / "models" / self.source
 
     @property
+    def detectors_dir(self) -> Path:
+        """Files of detectors of others, fetched once; shared by all datasets and profiles."""
+        return self.root / "models" / "detectors"
+
+    @property
     def figures_dir(self) -> Path:
         """Slides' figures and their index."""
         return self.work_root / "figures" / self.source

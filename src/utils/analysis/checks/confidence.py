@@ -36,6 +36,7 @@ from src.utils.analysis.stats.policy import (
 from src.utils.analysis.stats.venn_abers import equal_groups
 from src.utils.data.families import source_names
 from src.utils.estimate import Estimate
+from src.utils.models.bundle.bundle import Bundle
 from src.utils.models.bundle.calibration import write_calibration
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.encoder.best import DESIGNS, Design
@@ -275,18 +276,38 @@ def write_calibrations(
     """
     cards = card_metrics(settings.reports_dir, MEASURED_BEFORE, measured)
     for name, choice in chosen.items():
-        record = choice.track_record
-        write_calibration(
-            settings.models_dir / name,
-            predictors[name].bundle.served_files,
-            choice.venn_abers,
-            choice.policy,
-            choice.temperature,
-            content_gate=content_gate,
-            track_record=record and {**record, "sentences": list((sentences or {}).get(name, ()))},
-            threshold_fpr5={"value": choice.threshold_fpr5, **choice.supported_by},
-            metrics=cards[name],
-        )
+        said, bundle = (sentences or {}).get(name, ()), predictors[name].bundle
+        write_choice(bundle, choice, said, content_gate, metrics=cards[name])
+
+
+def write_choice(
+    bundle: Bundle,
+    choice: CalibrationChoice,
+    sentences: Sequence[str] = (),
+    content_gate: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> None:
+    """Write one model's `calibration.json`.
+
+    Args:
+        bundle: The model.
+        choice: What was chosen for it.
+        sentences: What its track record is in words.
+        content_gate: From `content_gate.gate_record`.
+        **facts: More entries, such as `metrics`.
+    """
+    record = choice.track_record
+    write_calibration(
+        bundle.folder,
+        bundle.served_files,
+        choice.venn_abers,
+        choice.policy,
+        choice.temperature,
+        content_gate=content_gate,
+        track_record=record and {**record, "sentences": list(sentences)},
+        threshold_fpr5={"value": choice.threshold_fpr5, **choice.supported_by},
+        **facts,
+    )
 
 
 def _validation_scores(log_odds: NDArray[np.float64], validation: Part) -> Scored:

@@ -212,7 +212,7 @@ def model_key(bundle: Bundle, change: Change | Versions | None = None) -> str:
     measured = (FACTS_FILE, HISTORY_FILE, CALIBRATION_FILE)
     files = [path for path in sorted(bundle.folder.iterdir()) if path.is_file() and path.name not in measured]
     code = code_digest(__name__, *([change.__module__] if change else []))
-    facts = [bundle.input_size, bundle.resize, bundle.output]
+    facts = [bundle.input_size, bundle.resize, bundle.output, bundle.facts.get("recipe")]
     key = json.dumps([[(path.name, hash_file(path)) for path in files], code, facts])
     return hash_bytes(key.encode())
 

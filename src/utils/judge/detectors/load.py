@@ -60,7 +60,7 @@ def load_detector(asked: str) -> Detector:
     if _FUNCTION.fullmatch(asked):
         return load_function(asked)
     raise UserError(
-        f"DETECTOR={asked} is not known: give a bundle's folder (models/…), a file "
+        f"DETECTOR={asked} is not known: give a bundle's folder (models/…), a name of detectors.toml, a file "
         f"({', '.join(NETWORK_SUFFIXES[:3])}) with its declaration beside it, or module:function."
     )
 
@@ -82,7 +82,9 @@ def load_bundle_detector(folder: Path) -> Detector:
         meaning=partial(bundle_probability, bundle),
         threshold=bundle.threshold,
         calibrated=bundle.calibration is not None,
-        about="A bundle of this project.",
+        about="A detector of others, asked as detectors.toml says."
+        if "detector" in bundle.facts
+        else "A bundle of this project.",
     )
 
 

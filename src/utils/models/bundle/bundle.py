@@ -64,8 +64,12 @@ class Bundle:
 
     @property
     def threshold(self) -> float:
-        """Probability of class 1 from which on a picture is called class 1."""
-        return self.calibration.threshold if self.calibration else 0.5
+        """Probability of class 1 from which on a picture is called class 1: without calibration 0.5.
+
+        A detector of others has the one it was published with until it is calibrated.
+        """
+        published = self.facts.get("recipe", {}).get("threshold", 0.5)
+        return self.calibration.threshold if self.calibration else published
 
     @property
     def policy(self) -> Policy:

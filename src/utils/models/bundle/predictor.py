@@ -21,6 +21,8 @@ from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
 from src.utils.models.bundle.calibration import AI_GENERATED, NO_SIGN, UNCERTAIN, point_value
 from src.utils.models.bundle.content_gate import picture_facts, why_outside
 from src.utils.models.bundle.onnx_session import onnx_runtime
+from src.utils.models.detectors.recipe import Recipe
+from src.utils.models.detectors.runtime import DetectorRuntime
 from src.utils.models.encoder.runtime import EncoderRuntime
 from src.utils.models.networks.forward import BATCH_SIZE, Runtime, cached_logits, trace_model
 from src.utils.names import percent
@@ -36,21 +38,29 @@ COLUMNS = (
 UNCALIBRATED = "uncalibrated: what this model says was not measured on pictures that it never met"
 """Why a model without calibration gives no verdict."""
 
+UNCALIBRATED_HERE = (
+    "uncalibrated here: the probability is the one its authors published, not measured on this dataset"
+)
+"""The same of a detector of others."""
+
 Source = str | Path | bytes | Image.Image
 """A picture's file, its bytes, or the RGB picture that `open_image` makes of them."""
 
 
 def load_exported(bundle: Bundle) -> Runtime:
-    """Load the network that a Keras model was exported to.
+    """Load the network that a Keras model was exported to, or a detector of others.
 
     Raises:
         UserError: The file is missing, damaged, or not the network that bundle.json describes.
     """
     path = bundle.check_served_files()
     try:
+        if bundle.resize == VIEWS:
+            return DetectorRuntime(path, Recipe.of(bundle.facts["recipe"]))
         return onnx_runtime(path, bundle.input_size)
     except ValueError as error:
-        raise UserError(f"{path} cannot be used ({error}): train again with `make reproduce`.") from error
+        again = f"delete {path.parent}" if bundle.resize == VIEWS else "train again with `make reproduce`"
+        raise UserError(f"{path} cannot be used ({error}): {again}.") from error
 
 
 RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
@@ -60,8 +70,15 @@ RUNTIMES: dict[str, Callable[[Bundle], Runtime]] = {
 }
 """How to load a network, by the ending of its file; Keras is for networks that cannot be exported."""
 
-READERS: dict[str, Callable[[Image.Image, int], np.ndarray]] = {"squash": squash}
-"""How an RGB picture becomes the network's pixels, uint8 [size, size, 3], by the bundle's `resize`."""
+VIEWS = "views"
+"""`resize` of a detector of others, which reads as its `recipe` says."""
+
+READERS: dict[str, Callable[[Image.Image, Bundle], np.ndarray]] = {
+    "squash": lambda image, bundle: squash(image, bundle.input_size),
+    VIEWS: lambda image, bundle: Recipe.of(bundle.facts["recipe"]).read(image),
+}
+"""How an RGB picture becomes the network's pixels by the bundle's `resize`: uint8 [size, size, 3], or of a
+detector of others [views, size, size, 3]."""
 
 
 def probability_of_ai(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -110,7 +127,7 @@ class Predictor:
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
 
     def uncalibrated(self) -> Predictor:
-        """The same model as it was trained: temperature 1, threshold 0.5, no interval and no verdict."""
+        """The same model as it was trained, or published: temperature 1, no interval and no verdict."""
         return replace(self, bundle=replace(self.bundle, calibration=None))
 
     def read(self, source: Source) -> np.ndarray:
@@ -120,12 +137,12 @@ class Predictor:
             source: A file, its bytes, or the picture already decoded, which is not changed.
 
         Returns:
-            uint8 [size, size, 3], 0–255.
+            uint8 [size, size, 3], 0–255; of a detector of others [views, size, size, 3].
 
         Raises:
             ImageError: The picture cannot be read.
         """
-        return READERS[self.bundle.resize](_opened(source), self.bundle.input_size)
+        return READERS[self.bundle.resize](_opened(source), self.bundle)
 
     def outside(self, image: Image.Image) -> str:
         """Why a picture is unlike what the model learned on, for `row`; empty if it is not, or not known.
@@ -258,7 +275,7 @@ class Predictor:
     def _judge(self, low: float | None, high: float | None, outside: str) -> tuple[str, str, str]:
         """Verdict, lean, and why the verdict is `Uncertain`."""
         if low is None or high is None:
-            return UNCERTAIN, "none", UNCALIBRATED
+            return UNCERTAIN, "none", UNCALIBRATED_HERE if self.bundle.resize == VIEWS else UNCALIBRATED
         if outside:
             return UNCERTAIN, "none", outside
         policy, middle = self.bundle.policy, self.bundle.threshold

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from src.utils.files import sha256_bytes, sha256_file, write_json
+from src.utils.files import locked, sha256_bytes, sha256_file, write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, load_bundle
 from src.utils.models.bundle.calibration import CALIBRATION_FILE
 from src.utils.models.store.bucket import (
@@ -137,7 +136,7 @@ def _pin(pin: Path | None, pointer: Mapping[str, Any], folder: Path, cache: Path
 def _hold(client: BaseClient, store: ModelStore, pointer: Mapping[str, Any], cache: Path) -> Path:
     """The model in the cache, downloaded if it is not there or damaged; one process at a time."""
     folder = _place(cache, pointer)
-    with _locked(cache):
+    with locked(cache):
         if not _is_whole(folder, pointer):
             for rest in (folder.parent, *cache.glob(".partial-*")):  # what a killed download left
                 shutil.rmtree(rest, ignore_errors=True)
@@ -221,14 +220,6 @@ def _is_whole(folder: Path, pointer: Mapping[str, Any]) -> bool:
         (folder / name).is_file() and sha256_file(folder / name) == entry["sha256"]
         for name, entry in pointer["files"].items()
     )
-
-
-@contextlib.contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    """Wait until no other process downloads into the cache, and keep others waiting."""
-    with (cache / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _check_space(cache: Path, needed: int) -> None:

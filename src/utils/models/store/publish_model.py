@@ -1,4 +1,4 @@
-"""Upload a model to S3, where servers fetch it: `python -m src.utils.models.store.publish_model [DIR]`.
+"""Upload a model to S3, where servers fetch it: `python -m src.utils.models.store.publish_model [MODEL]`.
 
 The files come first, under a name that says what they contain, and the pointer to them last: a server that
 starts meanwhile gets the old model or the new one.
@@ -11,13 +11,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from src.utils.environment import read_dotenv
 from src.utils.models.bundle.bundle import MODEL_FILE, Bundle, default_bundle_dir, load_bundle
+from src.utils.models.detectors.kept import find_model
 from src.utils.models.store.bucket import (
     DEFAULT_PREFIX,
     POINTER_FILE,
@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Upload a model to S3, where servers fetch it.",
     )
     parser.add_argument(
-        "folder", nargs="?", type=Path, metavar="DIR", help="a folder below models/; by default the best one"
+        "model",
+        nargs="?",
+        help="a folder below models/, or a detector of detectors.toml; by default the dataset's best model",
     )
     options = parser.parse_args(arguments)
     read_dotenv()
@@ -58,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         store = ModelStore.from_env()
         if store is None:
             raise UserError("S3_BUCKET_NAME is not set: name the bucket, in the environment or in .env.")
-        bundle = load_bundle((options.folder or default_bundle_dir(Settings.from_env())).resolve())
+        folder = find_model(options.model) if options.model else default_bundle_dir(Settings.from_env())
+        bundle = load_bundle(folder.resolve())
         uploaded = publish_model(bundle, store)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,0 +1,94 @@
+"""A small server of one file, on which downloads go wrong in the ways they do."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class FileServer:
+    """What to answer, and what was asked.
+
+    Attributes:
+        data: The file; `/model.onnx`, and `/elsewhere/…`, where a redirect leads.
+        cuts: Bytes after which the first, second … answer breaks off.
+        statuses: Of the first, second … answer, instead of the file.
+        ranges: Whether it goes on where it is asked to.
+        redirect: Where `/model.onnx` leads.
+        kind: The media type it claims.
+        told_length: Whether it says how long the file is.
+        stalls: Send half and then nothing.
+        calls: (path, Range header or None) of each request.
+    """
+
+    data: bytes = b""
+    cuts: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    ranges: bool = True
+    redirect: str = ""
+    kind: str = "application/octet-stream"
+    told_length: bool = True
+    stalls: bool = False
+    calls: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def __enter__(self) -> FileServer:
+        handler = type("Handler", (_Handler,), {"site": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self._over = threading.Event()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.address = f"{self.url}/model.onnx"
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self) -> None:
+        """Send nothing until the server ends."""
+        self._over.wait(20)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    site: FileServer
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        site, asked = self.site, self.headers["Range"]
+        site.calls.append((self.path, asked))
+        if site.statuses:
+            return self._empty(site.statuses.pop(0))
+        if site.redirect and self.path == "/model.onnx":
+            return self._empty(302, {"Location": site.redirect})
+        start = int(re.findall(r"\d+", asked)[0]) if asked and site.ranges else 0
+        if start and start >= len(site.data):
+            return self._empty(416)
+        body = site.data[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", site.kind)
+        if start:
+            last = len(site.data) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{len(site.data)}")
+        if site.told_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2 if site.stalls else site.cuts.pop(0) if site.cuts else None])
+        if site.stalls:
+            self.wfile.flush()
+            site.wait()
+
+    def _empty(self, status: int, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
