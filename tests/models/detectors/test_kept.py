@@ -163,7 +163,7 @@ def test_the_page_and_the_judge_take_it(project):
     detector = load_detector(str(folder))
     assert (detector.name, detector.threshold, detector.calibrated) == ("stand_in", 0.65, False)
     odds = detector.ask([detector.read(grey(220)), detector.read(grey(60))])
-    assert detector.probability(odds) == pytest.approx([said(220), said(60)], abs=2e-3)
+    assert detector.meaning(odds) == pytest.approx([said(220), said(60)], abs=2e-3)
 
 
 def test_it_is_judged_by_its_name(project, tmp_path, monkeypatch, capsys):
