@@ -21,7 +21,7 @@ TABLE = f"""
 [one]
 title = "A detector (Somebody, 2026)"
 licence = "MIT (weights)"
-address = "a page"
+address = "https://example.org/one.onnx"
 [one.recipe]
 input_size = {SIZE}
 views = ["squash"]
@@ -119,7 +119,7 @@ def test_large_candidates_need_a_graphics_processor(tmp_path: Path) -> None:
         *("sample", "clip_vit_base_patch16", "dinov3_vit_base_lvd1689m", "siglip2_base_patch16_256")
     ]
     assert len(candidates_here(settings, gpu=True)) == 8
-    place = choice.detector_file(settings, "community_forensics")
+    place = choice.detector_file(settings.detectors_dir, "community_forensics")
     place.parent.mkdir(parents=True)
     place.touch()
     assert candidates_here(settings, gpu=False)[0].name == "community_forensics"
@@ -128,7 +128,7 @@ def test_large_candidates_need_a_graphics_processor(tmp_path: Path) -> None:
 def test_a_detector_of_the_table_is_an_encoder(tmp_path: Path) -> None:
     (tmp_path / "detectors.toml").write_text(TABLE)
     settings = Settings(root=tmp_path, encoder="one")
-    place = choice.detector_file(settings, "one")
+    place = choice.detector_file(settings.detectors_dir, "one")
     place.parent.mkdir(parents=True)
     write_detector(place)
     encoder, _ = find_encoder(settings)

@@ -7,16 +7,17 @@ measured, by `analysis.scoring.bake_off`.
 from __future__ import annotations
 
 import importlib.metadata
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from src.utils.code import code_digest
 from src.utils.files import sha256_file
+from src.utils.models.detectors.fetch import detector_file
+from src.utils.models.detectors.recipe import Recipe
+from src.utils.models.detectors.table import TABLE, Entry, read_table
 from src.utils.models.encoder.cut import cut_detector
 from src.utils.models.encoder.features import encode_pictures
 from src.utils.models.encoder.hub import FAMILIES, LICENCES, load_preset
@@ -29,8 +30,6 @@ AUTO, SAMPLE = "auto", "sample"
 
 DETECTOR = "community_forensics"
 """The detector whose network is compared with the presets, where its file is here."""
-
-DETECTOR_TABLE = "detectors.toml"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ def candidates_here(settings: Settings, gpu: bool) -> list[Candidate]:
         gpu: Whether there is a graphics processor.
     """
     here = [one for one in CANDIDATES if gpu or not one.needs_gpu]
-    return [one for one in here if one.family != "detector" or detector_file(settings, one.name).is_file()]
+    folder = settings.detectors_dir
+    return [one for one in here if one.family != "detector" or detector_file(folder, one.name).is_file()]
 
 
 def must_compare(settings: Settings) -> bool:
@@ -107,7 +107,7 @@ def find_encoder(settings: Settings) -> tuple[Encoder, str]:
     Args:
         settings: Says which data, and where the sample's packages and what is made of presets lie. Its
             `encoder` is the name of a KerasHub preset; a folder with one, relative to the project's; `sample`
-            for the encoder of the sample's package; a detector of `DETECTOR_TABLE`; or `auto`: the sample's.
+            for the encoder of the sample's package; a detector of `detectors.toml`; or `auto`: the sample's.
 
     Returns:
         The encoder, and a sentence that says why it is this one.
@@ -143,13 +143,8 @@ def load_named(settings: Settings, name: str) -> Encoder:
 def encoder_version(settings: Settings, name: str) -> str:
     """What tells apart states of an encoder that go by one name: a release or a file's checksum."""
     if name in _detectors(settings):
-        return sha256_file(detector_file(settings, name))
+        return sha256_file(detector_file(settings.detectors_dir, name))
     return importlib.metadata.version("keras-hub")
-
-
-def detector_file(settings: Settings, name: str) -> Path:
-    """Where a detector's network lies once it was fetched."""
-    return settings.root / "models" / "detectors" / f"{name}.onnx"
 
 
 def export_detector(settings: Settings, name: str) -> Path:
@@ -157,7 +152,7 @@ def export_detector(settings: Settings, name: str) -> Path:
 
     Args:
         settings: Says where the table, the detector's file and what is made of it lie.
-        name: An entry of `DETECTOR_TABLE`; its recipe says how the network is asked.
+        name: An entry of `detectors.toml`; its recipe says how the network is asked.
 
     Returns:
         An ONNX file for `Encoder.load`.
@@ -165,21 +160,21 @@ def export_detector(settings: Settings, name: str) -> Path:
     Raises:
         UserError: The detector's file is missing or cannot be cut.
     """
-    source = detector_file(settings, name)
+    source = detector_file(settings.detectors_dir, name)
     if not source.is_file():
         raise UserError(f"{source} is missing: fetch it with `make detector NAME={name}`.")
     sha256, entry = sha256_file(source), _detectors(settings)[name]
-    recipe = entry["recipe"]
+    recipe = Recipe.of(entry.recipe)
     version = f"{sha256[:8]}.{code_digest(cut_detector.__module__)}"
     target = settings.interim_dir / "encoders" / f"{name}-{version}.onnx"
     if not target.is_file():
         record = {
-            "encoder": f"{entry.get('title') or name}, without its last layer",
-            "encoder_licence": entry["licence"],
-            "encoder_from": f"{entry['address']}, SHA-256 {sha256}",
+            "encoder": f"{entry.title or name}, without its last layer",
+            "encoder_licence": entry.licence,
+            "encoder_from": f"{entry.address}, SHA-256 {sha256}",
         }
-        asked = (recipe["input_size"], recipe["mean"], recipe["standard_deviation"])
-        cut_detector(source, target, *asked, record, recipe.get("filter", "bilinear"))
+        asked = (recipe.input_size, recipe.mean, recipe.standard_deviation)
+        cut_detector(source, target, *asked, record, recipe.filter)
     return target
 
 
@@ -208,7 +203,6 @@ def embed_pictures(settings: Settings, images: pd.DataFrame) -> np.ndarray:
     return encode_pictures(load_encoder(settings), images, settings.raw_dir, folder)[EMBEDDING]
 
 
-def _detectors(settings: Settings) -> dict[str, Any]:
+def _detectors(settings: Settings) -> dict[str, Entry]:
     """The table of detectors, by name."""
-    path = settings.root / DETECTOR_TABLE
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_table(settings.root / TABLE.name)
