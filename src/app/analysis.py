@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import logging
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.declared import read_declared
 from src.utils.data.pictures.decode import ImageError, can_be_reduced, decode, open_header
 from src.utils.data.web.fetch import FetchedImage, FetchError
+from src.utils.files import sha256_bytes
 from src.utils.settings import CLASS_NAMES, UserError
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
             f"The file has {len(data) / MEGA:.1f} MB, more than the {limits.file_bytes // MEGA} MB allowed."
         )
         raise PictureError("too_large", sentence)
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = sha256_bytes(data)
     with slot.turn:
         header = open_header(data, limits.pixels, "The file")
         width, height = header.size

@@ -225,7 +225,7 @@ def public_facts(model: Model) -> dict[str, Any]:
         "version": str(facts.get("model_sha256", ""))[:VERSION_DIGITS],
         "trained_on": describe_training(facts),
         "reading": describe_reading(facts),
-        "notice": DEMONSTRATION if facts.get("demonstration") else "",
+        "notice": f"{DEMONSTRATION} {BETTER_DETECTOR}" if facts.get("demonstration") else "",
         **{name: facts[name] for name in PUBLIC_FACTS if name in facts},
     }
 

@@ -15,7 +15,7 @@ from src.app.limits import Limits
 from src.utils.data.pictures import decode
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.data.web.fetch import FetchError, fetch_image
-from src.utils.datasets import DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.fakes import BLUE, CALLED, FACTS, GREY, MISSED, POLICY, RED, RednessModel, picture, upload
 from tests.data.hostile_server import (
@@ -625,7 +625,7 @@ def test_alive_ready_and_the_models_facts(client):
     assert facts["track_record"]["sentences"] == [MISSED, CALLED] and facts["policy"] == POLICY
     assert facts["trained_on"] == "a small demonstration sample (1,234 pictures)"
     assert "255 × 255" in facts["reading"] and "model_sha256" not in facts
-    assert facts["notice"] == DEMONSTRATION
+    assert facts["notice"] == f"{DEMONSTRATION} {BETTER_DETECTOR}"
 
 
 def test_the_card_is_a_page_for_people(client):

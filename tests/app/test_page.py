@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from src.app import create_app
 from src.app.limits import Limits
-from src.utils.datasets import DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.app.browser import SIZES, as_file, assert_accessible, cards, give, pixel, ready, serving, wait_for
 from tests.app.fakes import ACROSS, BLUE, CALLED, FACTS, GREY, MISSED, RED, TOO_CLOSE, RednessModel, picture
@@ -397,7 +397,7 @@ def test_without_a_model_the_page_says_so_until_there_is_one(open_page):
         expect(page.locator(".words .error-text")).to_contain_text("no model to answer with")
         found.set()
         expect(page.locator("#model-chip")).to_contain_text("Model:")
-        expect(page.locator("#notice")).to_have_text(DEMONSTRATION)
+        expect(page.locator("#notice")).to_have_text(f"{DEMONSTRATION} {BETTER_DETECTOR}")
         give(page, ("b.png", picture()))
         wait_for(page, 2)
         expect(page.locator(".verdict").last).to_have_text("AI-generated")

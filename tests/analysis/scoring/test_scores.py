@@ -190,6 +190,9 @@ class FakeEncoder:
         brightness = np.array([pixels.mean() / 127.5 - 1], np.float32)
         return dict.fromkeys(BLOCKS, brightness), None
 
+    def encode_each(self, pictures):
+        return map(self.encode, pictures)
+
     def encode_flat(self, pixels):
         return np.stack([np.concatenate(list(self.encode(picture)[0].values())) for picture in pixels])
 

@@ -9,7 +9,6 @@ even when told to download it only.)
 from __future__ import annotations
 
 import ast
-import hashlib
 import io
 import re
 import subprocess
@@ -26,6 +25,7 @@ import requests
 from tqdm import tqdm
 
 from src.utils.data.pictures.listing import is_plain_relative
+from src.utils.files import sha256_file
 from src.utils.settings import UserError
 
 INDEX_FORMATS = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
@@ -129,13 +129,11 @@ def _download(session: requests.Session, indexes: list[str], name: str, sha256: 
         address = _find_address(page, sha256) if page.ok else None
         if address is None:
             continue
-        digest = hashlib.sha256()
         with session.get(address, stream=True, timeout=SECONDS) as answer, target.open("wb") as file:
             answer.raise_for_status()
             for block in answer.iter_content(1 << 20):
-                digest.update(block)
                 file.write(block)
-        if digest.hexdigest() != sha256:
+        if sha256_file(target) != sha256:
             raise _explain(name, "what came is not the pinned file; try again, and do not use it")
         return
     raise _explain(name, "no index of pip has the pinned file; check pip's index settings, then try again")

@@ -7,12 +7,12 @@ the packages are open for the sample, so they add nothing to the download.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from src.utils.files import link_or_copy
 from src.utils.settings import Settings, UserError
 
 
@@ -43,7 +43,7 @@ def copy_rejected(table: pd.DataFrame, folder: Path) -> None:
     for row in table.itertuples():
         target = folder / row.kind / f"{row.hash}{row.file.suffix.lower()}"
         target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(row.file, target)
+        link_or_copy(row.file, target)
 
 
 def rejected_pictures(settings: Settings) -> Iterator[tuple[str, Path]]:
