@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from src.utils.datasets import DATASETS, DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DATASETS, DEMONSTRATION
 from src.utils.models.bundle.bundle import FACTS_FILE
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.detectors.kept import answering_bundle
