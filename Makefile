@@ -46,8 +46,8 @@ reproduce: setup ## run every notebook in order, skipping what is up to date
 test: setup ## lint, unit tests, then every notebook through nbval on the sample
 	@sh scripts/test.sh $(PY)
 
-lint: setup ## check style and formatting only
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+lint: setup ## check style, formatting and types only
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright
 
 notebook: setup ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab notebooks

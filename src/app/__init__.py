@@ -37,7 +37,7 @@ def create_app(
     limits = limits or Limits.from_env()
     slot = ModelSlot(load or (lambda: BundleModel.load(chosen_folder())), pauses)
     app = Flask(__name__)
-    app.json.sort_keys = False
+    app.json.sort_keys = False  # pyright: ignore[reportAttributeAccessIssue]
     app.extensions[EXTENSION] = Services(slot, limits, PictureRate(limits.per_minute), fetch)
     app.register_blueprint(pages)
     protect(app, limits)

@@ -112,7 +112,7 @@ def _analyse(data: bytes, slot: ModelSlot, limits: Limits, preview: bool) -> dic
             declared = read_declared(data, header)
             image = decode(header, limits.pixels)
             del header  # and with it the pixels in their own mode
-            entry = _predict(image, slot.model) | {"sha256": sha256, "declared": declared}
+            entry = _predict(image, slot.model) | {"sha256": sha256, "declared": declared}  # pyright: ignore[reportArgumentType]
             return entry | {"preview": _shrink(image) if preview else None}
 
 

@@ -65,6 +65,7 @@ class Model(Protocol):
 
     def predict(self, image: Image.Image) -> Prediction:
         """Answer for a decoded picture (`open_image`), which stays as it is."""
+        ...
 
 
 class BundleModel:
@@ -73,7 +74,7 @@ class BundleModel:
     def __init__(self, predictor: Predictor):
         self._predictor = predictor
         self.name = predictor.bundle.name
-        self.facts = predictor.bundle.card
+        self.facts: Mapping[str, Any] = predictor.bundle.card
 
     @classmethod
     def load(cls, folder: Path) -> BundleModel:

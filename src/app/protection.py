@@ -14,6 +14,7 @@ import limits as rates
 from flask import Flask, Request, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
 
 from src.app.limits import Limits
 
@@ -129,10 +130,10 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _answer_http_error(error: HTTPException) -> Response:
+def _answer_http_error(error: HTTPException) -> BaseResponse:
     sentence = error.description
     if sentence == type(error).description:  # Werkzeug's own words are for programmers
-        sentence = SENTENCES.get(error.code, sentence)
+        sentence = SENTENCES.get(error.code or 0, sentence)
     response = error.get_response()
     response.data = jsonify(error=sentence).data
     response.content_type = "application/json"

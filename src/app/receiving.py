@@ -7,6 +7,9 @@ the bytes it sent. What is collected stays in memory, which is bounded too. Plai
 only: encryption is the reverse proxy's work, and nobody needs chunks to send a picture.
 """
 
+# Each of gunicorn's connections gets an `inbox` here, which its type does not know.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import json
@@ -146,7 +149,7 @@ class Inbox:
 
     def hand_over(self) -> None:
         """Let a parser read the first request, and no more than that."""
-        self._left = self.size
+        self._left = self.size or 0
 
     def recv(self, size: int) -> bytes:
         """Give a parser the next bytes, and forget them."""
@@ -189,7 +192,7 @@ class ReceivingWorker(ThreadWorker):
         Raises:
             ConfigError: Encryption is asked for.
         """
-        super().check_config(cfg, log)
+        super().check_config(cfg, log)  # pyright: ignore[reportArgumentType]
         if cfg.is_ssl:
             raise ConfigError("This server speaks plain HTTP: let a reverse proxy in front of it encrypt.")
 
@@ -197,7 +200,7 @@ class ReceivingWorker(ThreadWorker):
         """Take what a connection has sent; once that is a request, a thread gets it."""
         if conn.parser is None:
             conn.inbox = Inbox(conn.sock)
-            conn.parser = get_parser(self.cfg, conn.inbox, conn.client)
+            conn.parser = get_parser(self.cfg, conn.inbox, conn.client)  # pyright: ignore[reportArgumentType, reportCallIssue]
         inbox = conn.inbox
         listening = inbox.receive()
         self._count(inbox)

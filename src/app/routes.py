@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from src.app.analysis import Fetch, analyse_links, analyse_upload
 from src.app.limits import MEGA, Limits
-from src.app.model import ModelSlot, public_facts
+from src.app.model import Model, ModelSlot, public_facts
 from src.app.protection import PictureRate
 from src.utils.data.pictures.formats import FORMATS
 from src.utils.estimate import Estimate
@@ -56,10 +56,11 @@ def _services() -> Services:
     return current_app.extensions[EXTENSION]
 
 
-def _require_model() -> None:
+def _require_model() -> Model:
     slot = _services().slot
     if slot.model is None:
         raise NotReady(slot.problem or None)
+    return slot.model
 
 
 @pages.get("/")
@@ -71,8 +72,7 @@ def index() -> str:
 @pages.get("/card")
 def card() -> str:
     """What is known about the model, for people."""
-    _require_model()
-    facts = public_facts(_services().slot.model)
+    facts = public_facts(_require_model())
     return render_template("card.html", facts=facts, metrics=_card_metrics(facts), percent=percent)
 
 
@@ -92,8 +92,7 @@ def readyz() -> Response:
 @pages.get("/model")
 def model() -> Response:
     """What everybody may know about the model."""
-    _require_model()
-    return jsonify(public_facts(_services().slot.model))
+    return jsonify(public_facts(_require_model()))
 
 
 @pages.get("/openapi.json")

@@ -98,9 +98,10 @@ def describe(path: Path, bundle: Bundle, converted: Converted, told: Told) -> st
     """Say in a few lines what became what, and what can be done with it."""
     names = {"human": CLASS_NAMES[0], "ai": CLASS_NAMES[1]}
     if converted.outputs == 1:
-        numbers = f"one number, high for {names[told.high_means]}"
+        numbers = f"one number, high for {names[told.high_means]}"  # pyright: ignore[reportArgumentType]
     else:
-        numbers = "two numbers, " + " then ".join(names[one] for one in told.classes.split(","))
+        classes = (told.classes or "").split(",")
+        numbers = "two numbers, " + " then ".join(names[one] for one in classes)
     kind = "as logits" if converted.output == "logits" else f"after a {converted.output}"
     way = "from before that" if converted.exact else "the logarithms of these"
     place, size = _shown(bundle.folder), f"{bundle.input_size} × {bundle.input_size} pixels"
@@ -122,7 +123,7 @@ def _target(name: str | None, to: Path | None) -> Path:
         raise UserError(
             f"{name!r} is no name for a model: use letters, digits, dots, dashes and underscores."
         )
-    folder = to if name is None else Settings.from_env().models_dir / name
+    folder = to if to is not None else Settings.from_env().models_dir / str(name)
     if folder.exists():
         raise UserError(f"{_shown(folder)} is there already: choose another name, or delete it first.")
     return folder

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for this reader
     options = _parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace" if options.json else ODD_BYTES)
+        sys.stdout.reconfigure(errors="backslashreplace" if options.json else ODD_BYTES)  # pyright: ignore[reportAttributeAccessIssue]
     try:
         folder = find_model(options.model) if options.model else answering_bundle(Settings.from_env())
         with quiet_start():

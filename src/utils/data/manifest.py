@@ -142,7 +142,7 @@ def scan_images(
 
         with bar:
             put_as_they_come(store, seen())
-    return _assemble(table, facts)
+    return _assemble(table, facts)  # pyright: ignore[reportArgumentType]
 
 
 def write_manifest(path: Path, manifest: pd.DataFrame) -> None:
@@ -217,7 +217,7 @@ def _libjpeg_tables() -> np.ndarray:
     for quality in range(1, 101):
         buffer = io.BytesIO()
         Image.new("RGB", (1, 1)).save(buffer, "JPEG", quality=quality)
-        tables.append([open_header(buffer.getvalue()).quantization[table] for table in (0, 1)])
+        tables.append([open_header(buffer.getvalue()).quantization[table] for table in (0, 1)])  # pyright: ignore[reportAttributeAccessIssue]
     return np.array(tables)
 
 
@@ -242,7 +242,8 @@ def _upright_size(image: Image.Image, stored: tuple[int, int]) -> tuple[int, int
     """Width and height of an upright picture, also if it was decoded smaller than it is stored."""
     if max(image.size) == max(stored):
         return image.size
-    return stored if (image.width < image.height) == (stored[0] < stored[1]) else stored[::-1]
+    width, height = stored
+    return stored if (image.width < image.height) == (width < height) else (height, width)
 
 
 def _container_facts(header: ImageFile.ImageFile) -> dict[str, Any]:
@@ -257,7 +258,7 @@ def _container_facts(header: ImageFile.ImageFile) -> dict[str, Any]:
     }
     tables = getattr(header, "quantization", None)
     if tables:
-        sampling = JpegImagePlugin.get_sampling(header) if header.layers == 3 else -1
+        sampling = JpegImagePlugin.get_sampling(header) if header.layers == 3 else -1  # pyright: ignore[reportAttributeAccessIssue]
         facts |= {
             "jpeg_quality": estimate_jpeg_quality(tables),
             "quantisation": hash_bytes(repr(sorted(tables.items())).encode())[:8],

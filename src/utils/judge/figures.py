@@ -37,6 +37,7 @@ def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[Save
     saved = [
         save_figure(figure, name, caption, caption, folder, "evaluate")
         for name, figure, caption in _figures(judgement, seed)
+        if isinstance(figure, Figure)  # else a sentence: there is nothing to draw
     ]
     for entry in read_index(folder):
         if entry["file"] not in {one.path.name for one in saved}:
@@ -44,7 +45,7 @@ def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[Save
     return saved
 
 
-def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure, str]]:
+def _figures(judgement: Judgement, seed: int) -> Iterator[tuple[str, Figure | str, str]]:
     part = judgement.pictures.part
     note = f"{len(part.images):,} pictures in {part.images['group'].nunique():,} groups."
     yield (
@@ -101,7 +102,9 @@ def _shown(judgement: Judgement) -> list[Answers]:
     return judgement.answers[: 1 + (len(judgement.answers) > 1) * SHOWN]
 
 
-def _of_one(judgement: Judgement, one: Answers, number: int, note: str) -> Iterator[tuple[str, Figure, str]]:
+def _of_one(
+    judgement: Judgement, one: Answers, number: int, note: str
+) -> Iterator[tuple[str, Figure | str, str]]:
     part, as_is = judgement.pictures.part, judgement.deliveries[0]
     said = one.said[as_is].probability
     yield (

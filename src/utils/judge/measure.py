@@ -41,11 +41,11 @@ class Said(NamedTuple):
         threshold: A picture is called AI from this probability on.
     """
 
-    score: ArrayLike
-    probability: ArrayLike
+    score: NDArray[np.float64]
+    probability: NDArray[np.float64]
     threshold: float
 
-    def of(self, rows: ArrayLike) -> Said:
+    def of(self, rows: NDArray) -> Said:
         """The answers of some rows."""
         return Said(np.asarray(self.score)[rows], np.asarray(self.probability)[rows], self.threshold)
 

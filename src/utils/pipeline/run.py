@@ -211,7 +211,7 @@ def merge_results(settings: Settings) -> None:
 def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m src.utils.pipeline.run", description=__doc__.splitlines()[0]
+        prog="python -m src.utils.pipeline.run", description="Run every numbered notebook headless, in order."
     )
     parser.add_argument("--only", nargs="+", metavar="NN", help="run these notebooks only, by number")
     parser.add_argument("--force", action="store_true", help="run also what is up to date")

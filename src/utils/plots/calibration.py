@@ -103,7 +103,7 @@ def threshold_plot(
     axes.axhline(0.05, color=QUIET, linewidth=1.5, linestyle="--")
     axes.axvline(threshold, color=INK, linewidth=2.5, label=f"threshold {threshold:.3f}")
     axes.set(
-        xlim=_range_of_answers(sweeps.values(), (*band, threshold)),
+        xlim=_range_of_answers(list(sweeps.values()), (*band, threshold)),
         ylim=(-0.02, 1.02),
         xlabel="Threshold on the calibrated probability of AI",
         ylabel="Share of the class called AI",

@@ -6,7 +6,7 @@ Every title names the network, called `labeller` here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: s
         tops = np.where(np.isfinite(table[f"{side}_high"]), table[f"{side}_high"], mean)
         for at, top, value in zip(x, tops, mean, strict=True):
             if np.isfinite(value):
-                style = {"ha": "center", "color": colour, "fontweight": "bold"}
+                style: dict[str, Any] = {"ha": "center", "color": colour, "fontweight": "bold"}
                 axes.annotate(f"{value:.2f}", (at, top), (0, 12), textcoords="offset points", **style)
     axes.set_xticks(places, _PLACES[: len(table)])
     axes.set_xlim(-0.6, len(table) - 0.4)
@@ -141,7 +141,7 @@ def category_plot(
     """
     figure = new_figure(f"{labeller} says “{category}”: {meaning}", note)
     figure.set_layout_engine("none")
-    sides = [CategorySide(*side) for side in sides]
+    sides = [CategorySide(*side) for side in sides]  # pyright: ignore[reportArgumentType]
     rows = max(-(-max(len(side.pictures) for side in sides) // PICTURES_A_ROW), 1)
     for number, side in enumerate(sides):
         _draw_side(figure, number, side, rows)

@@ -117,7 +117,7 @@ def improved(findings: Findings) -> Slide:
 
 def design(findings: Findings) -> Slide:
     """Which design was kept, and how it does on sources left out."""
-    kept = findings.card.get("selection")
+    kept = str(findings.card.get("selection"))
     table = findings.table("ablation.csv").set_index("candidate")
     if kept not in table.index:
         raise Missing(f"{kept} in ablation.csv")
@@ -230,7 +230,7 @@ def damage(findings: Findings) -> Slide:
     worst = min(damaged, key=lambda row: row["auc"], default=before)
     kind, drop = kind_names().get(worst["kind"], worst["kind"]), _estimate(worst, "auc_drop")
     return findings.slide(
-        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),
+        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),  # pyright: ignore[reportArgumentType]
         findings.picture("10_robustness"),
         "robustness",
         (f"The drop: {interval_text(drop)}.",),
@@ -251,7 +251,7 @@ def deliveries(findings: Findings) -> Slide:
     before, after = (_estimate(row, "balanced_accuracy") for row in (rows[0], worst))
     tables = (pd.DataFrame(record[name]).fillna(math.nan) for name in ("rates", "verdicts"))
     return findings.slide(
-        titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),
+        titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),  # pyright: ignore[reportArgumentType]
         findings.picture("10_deliveries"),
         "deliveries",
         trust.delivered(model_name(record["model"]), *tables),

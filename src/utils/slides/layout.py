@@ -124,7 +124,7 @@ def title_share(path: Path) -> float:
     """
     with Image.open(path) as image:
         dark = (np.asarray(image.convert("L")) < _BLANK).any(axis=1)
-    rows = len(dark)
+    rows = dark.size
     written = np.flatnonzero(dark)
     gaps = np.flatnonzero(np.diff(written) > _LEAST_GAP * rows / HEIGHT)
     if not len(gaps) or written[gaps[0]] > rows / 4:

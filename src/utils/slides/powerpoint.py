@@ -67,8 +67,8 @@ def write_powerpoint(pages: list[Page], title: str, path: Path) -> None:
         sheet.background.fill.solid()
         sheet.background.fill.fore_color.rgb = _colour(page.background)
         for box in page.boxes:
-            _draw(sheet, box)
-        sheet.notes_slide.notes_text_frame.text = _plain("\n".join(page.slide.notes))
+            _draw(sheet, box)  # pyright: ignore[reportArgumentType]
+        sheet.notes_slide.notes_text_frame.text = _plain("\n".join(page.slide.notes))  # pyright: ignore[reportOptionalMemberAccess]
     facts = deck.core_properties
     facts.title, facts.author, facts.last_modified_by = title, "Human or AI", ""
     facts.created = facts.modified = datetime.datetime(*_LONG_AGO)
@@ -87,7 +87,7 @@ def _own_template(deck: Deck) -> SlideLayout:
         layouts.remove(other)
     layout.name = "Finding"
     for part in (layout, deck.slide_master):
-        for shape in list(part.placeholders):
+        for shape in list(part.placeholders):  # pyright: ignore[reportArgumentType]
             if shape.placeholder_format.type != layout.placeholders[0].placeholder_format.type:
                 shape.element.getparent().remove(shape.element)
             else:
@@ -120,13 +120,13 @@ def _draw(sheet: Sheet, box: Bar | Words | Shown) -> None:
     elif isinstance(box, Shown):
         figure = sheet.shapes.add_picture(str(box.picture.path), *place)
         figure.crop_top = box.cut
-        properties = figure._element.nvPicPr.cNvPr
+        properties = figure._element.nvPicPr.cNvPr  # pyright: ignore[reportAttributeAccessIssue]
         properties.set("descr", f"{box.picture.alt} {box.picture.caption}")
         properties.set("name", box.picture.path.stem)
     else:
         shape = sheet.shapes.title if box.role == "title" else sheet.shapes.add_textbox(*place)
-        shape.left, shape.top, shape.width, shape.height = place
-        _write(shape, box)
+        shape.left, shape.top, shape.width, shape.height = place  # pyright: ignore[reportOptionalMemberAccess]
+        _write(shape, box)  # pyright: ignore[reportArgumentType]
 
 
 def _decorative(bar: Shape) -> None:
@@ -138,7 +138,7 @@ def _decorative(bar: Shape) -> None:
 def _write(shape: Shape, box: Words) -> None:
     frame = shape.text_frame
     frame.word_wrap, frame.auto_size, frame.vertical_anchor = True, MSO_AUTO_SIZE.NONE, MSO_ANCHOR.TOP
-    frame.margin_left = frame.margin_right = frame.margin_top = frame.margin_bottom = 0
+    frame.margin_left = frame.margin_right = frame.margin_top = frame.margin_bottom = Inches(0)
     for number, lines in enumerate(box.paragraphs):
         paragraph = frame.paragraphs[0] if number == 0 else frame.add_paragraph()
         paragraph.alignment = PP_ALIGN.RIGHT if box.right else PP_ALIGN.LEFT

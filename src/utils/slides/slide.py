@@ -59,8 +59,9 @@ class Number:
         """Take a share with its interval, as percents."""
         if estimate.value is None:
             return cls("–", label, "not defined here", colour)
-        known = estimate.low is not None and estimate.high is not None
-        interval = f"95 % [{percent(estimate.low)}, {percent(estimate.high)}]" if known else NO_INTERVAL
+        interval = NO_INTERVAL
+        if estimate.low is not None and estimate.high is not None:
+            interval = f"95 % [{percent(estimate.low)}, {percent(estimate.high)}]"
         return cls(percent(estimate.value), label, interval, colour)
 
 

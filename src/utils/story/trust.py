@@ -316,7 +316,7 @@ def _best_on_unseen(
     areas = {name: one["auc"].value for name, one in unseen.items() if one["auc"].value is not None}
     if not areas:
         return []
-    best = max(areas, key=areas.get)
+    best = max(areas, key=areas.__getitem__)
     return [
         f"Best on the unseen set: `{best}` with a ROC-AUC of {interval_text(unseen[best]['auc'])}; on the "
         f"test it has {interval_text(test[best]['auc'])}."

@@ -29,9 +29,20 @@ Scores = Sequence[NDArray[np.float64]]
 class Compared(Protocol):
     """What a table says of a candidate: `selection.Candidate` without its function."""
 
-    name: str
-    part: str
-    eligible: bool
+    @property
+    def name(self) -> str:
+        """Short name."""
+        ...
+
+    @property
+    def part(self) -> str:
+        """What it adds or leaves out, for people."""
+        ...
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it can become the model that is kept."""
+        ...
 
 
 def score_candidates(candidates: Sequence[Candidate], folds: Sequence[Fold]) -> dict[str, list[NDArray]]:
@@ -86,7 +97,7 @@ def ablation_table(
             | entries["mean"].columns("mean")
             | entries["worst"].columns("worst")
             | {"mean_error": standard_error(folds, values)}
-            | {"worst_source": min(by_source, key=by_source.get)}
+            | {"worst_source": min(by_source, key=by_source.__getitem__)}
         )
     return pd.DataFrame(table, columns=list(TABLE_COLUMNS))
 

@@ -178,7 +178,7 @@ def pair_ranking(
     return bootstrap(mean_win, wins.index, np.ones(len(wins), int), None, resamples, seed)["win"]
 
 
-def pair_rankings(log_odds: Mapping[str, ArrayLike], part: Part, seed: int = 0) -> dict[str, Estimate]:
+def pair_rankings(log_odds: Mapping[str, NDArray], part: Part, seed: int = 0) -> dict[str, Estimate]:
     """`pair_ranking` of several models on a part; empty where no group holds both classes.
 
     Args:

@@ -109,12 +109,13 @@ def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5)
         threshold: A picture is called AI from this probability on.
     """
     called = np.asarray(probability, dtype=float) >= threshold
-    return tuple(
+    human, ai = (
         float(np.average(called[part.label == one], weights=part.weight[part.label == one]))
         if (part.label == one).any()
         else np.nan
         for one in (0, 1)
     )
+    return human, ai
 
 
 def readable_sources(table: pd.DataFrame) -> pd.DataFrame | str:
@@ -167,11 +168,11 @@ def leave_one_out(
         difference; of several sources last a row `ALL_IN_TURN`, their mean, over more groups. No rows with
         fewer than two sources, or fewer groups of a class than folds.
     """
-    features, source = np.asarray(features), np.asarray(source)
+    features, source = np.asarray(features), np.asarray(source)  # pyright: ignore[reportAssignmentType]
     label, group = pictures["label"].to_numpy(dtype=int), pictures["group"].to_numpy()
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     folds = grouped_folds(label, group, seed)
-    names = _sources_of_size(source[label == side], group[label == side], least_groups)
+    names = _sources_of_size(source[label == side], group[label == side], least_groups)  # pyright: ignore[reportArgumentType]
     if not folds or len(set(source[label == side])) < 2:
         names = pd.Series(dtype=int)
     probes = [fit_probe(features[fit], label[fit], weight[fit]) for fit, _ in folds]
@@ -238,8 +239,10 @@ def _rank_twice(
             continue
         others = fit[~mine[fit]]
         without = fit_probe(features[others], label[others], weight[others])
-        both = (ranking_statistic(label[rows], probe_scores(one, features[rows])) for one in (probe, without))
-        yield rows, *both
+        met, left_out = (
+            ranking_statistic(label[rows], probe_scores(one, features[rows])) for one in (probe, without)
+        )
+        yield rows, met, left_out
 
 
 def _compare(
@@ -258,7 +261,7 @@ def _compare(
         spread[involved] = row_weight
         met, left_out = (
             _mean_of_defined(
-                [_mean_of_defined([one[which](spread[one[0]])["auc"] for one in parts]) for parts in ranked]
+                [_mean_of_defined([one[which](spread[one[0]])["auc"] for one in parts]) for parts in ranked]  # pyright: ignore[reportCallIssue]
             )
             for which in (1, 2)
         )

@@ -407,7 +407,7 @@ def _leaf_sentences(tree: DecisionTreeClassifier, names: Sequence[str]) -> dict[
             parts = [_condition(name, low, high) for name, (low, high) in limits.items()]
             sentences[node] = " and ".join(parts) or "every picture"
             return
-        name, limit = names[nodes.feature[node]], nodes.threshold[node]
+        name, limit = names[int(nodes.feature[node])], nodes.threshold[node]
         low, high = limits.get(name, (-np.inf, np.inf))
         walk(nodes.children_left[node], limits | {name: (low, limit)})
         walk(nodes.children_right[node], limits | {name: (limit, high)})

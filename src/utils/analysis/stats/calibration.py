@@ -148,7 +148,7 @@ def reliability_table(
     def share_of_ai(row_weight: NDArray[np.float64]) -> dict[str, float]:
         whole = np.bincount(member, weights=row_weight, minlength=bins)
         part = np.bincount(member, weights=row_weight * label, minlength=bins)
-        return {str(one): part[one] / whole[one] if whole[one] > 0 else np.nan for one in numbers}
+        return {str(one): float(part[one] / whole[one]) if whole[one] > 0 else np.nan for one in numbers}
 
     entries = bootstrap(share_of_ai, group, label, weight, resamples, seed)
     for column, name in (("ai_low", "low"), ("ai_high", "high")):
@@ -320,7 +320,7 @@ def measure_calibration(
     return {
         **scores,
         "ece_by_chance": _known(ece_by_chance(label, said, group, weight, seed=seed)),
-        "interval_width": _known(float(np.average(high - low, weights=weight)) if len(low) else np.nan),
+        "interval_width": _known(float(np.average(high - low, weights=weight)) if len(low) else np.nan),  # pyright: ignore[reportArgumentType, reportCallIssue]
         "threshold_fpr5": _known(chosen.threshold_fpr5),
         **{f"{name}_fpr5": entry for name, entry in point.items()},
         **verdict_effect(chosen.policy, label, low, high, group, **options),

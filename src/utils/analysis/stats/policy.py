@@ -354,13 +354,13 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
             )
             each_wrong = (1 - unmet) * each_wrong + unmet
             low, high = percentile_interval(each_right / (each_right + each_wrong), groups.smallest)
-            precision = Estimate.of(precision.value, low, max(high, precision.value))
+            precision = Estimate.of(precision.value, low, max(high, precision.value))  # pyright: ignore[reportArgumentType]
         return Shares(float(right), float(wrong), precision, delivery)
 
     return measure
 
 
-def _draw_sources(there: NDArray[np.bool_], seed: list[int]) -> NDArray[np.float64]:
+def _draw_sources(there: NDArray[np.bool_], seed: list[int]) -> NDArray[np.int64]:
     """How often each resample draws each source of a class, of those that it holds a group of.
 
     What is new is the source: without drawing sources, too, an interval would speak of these sources alone.
@@ -370,14 +370,14 @@ def _draw_sources(there: NDArray[np.bool_], seed: list[int]) -> NDArray[np.float
         seed: Seed of the draws.
 
     Returns:
-        float64 [resamples, sources].
+        int64 [resamples, sources].
     """
     resamples, sources = there.shape
     return there * np.random.default_rng(seed).multinomial(sources, np.full(sources, 1 / sources), resamples)
 
 
 def _mean_shares(
-    hits: NDArray[np.float64], totals: NDArray[np.float64], weight: NDArray[np.float64]
+    hits: NDArray[np.float64], totals: NDArray[np.float64], weight: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Weighted mean of the sources' shares in each resample, float64 [resamples]; NaN without a source."""
     shares = np.divide(hits, totals, out=np.zeros_like(hits), where=totals > 0)
@@ -406,7 +406,7 @@ def _count(tried: Tried, one: int, hit: NDArray[np.bool_], seed: int) -> dict[st
     if groups.smallest >= LEAST_GROUPS:
         draws = [share_of(hit, weight) for weight in draw_weights(groups, RESAMPLES, seed)]
         low, high = percentile_interval(draws, groups.smallest)
-        share = never_certain(Estimate.of(share.value, low, high), groups.smallest)
+        share = never_certain(Estimate.of(share.value, low, high), groups.smallest)  # pyright: ignore[reportArgumentType]
     return {
         "count": int(hit.sum()),
         "of": len(hit),

@@ -79,7 +79,7 @@ def fetch_hub(address: str, folder: Path, progress: bool = True) -> Note:
     with _explain_failures(dataset, asked, folder):
         info = _ask(dataset, noted.revision if noted else asked)
         files = _wanted_files(dataset, info)
-        note = Note(address, info.sha, _licence(info), complete=False)
+        note = Note(address, info.sha, _licence(info), complete=False)  # pyright: ignore[reportArgumentType]
         left = sum(size for name, size in files.items() if not _is_there(folder / name, size))
         if progress:
             sizes = f"{_size(sum(files.values()))}, {_size(left)} of it to be fetched"
@@ -216,7 +216,7 @@ def _explain_failures(dataset: str, revision: str | None, folder: Path) -> Itera
         problem = f"has no revision {revision}: take one that its page lists, or leave it out"
     except errors.HfHubHTTPError as error:
         problem = f"is refused by the hub ({error.response.status_code}): {_ONCE_MORE}"
-    except (errors.HTTPError, OSError) as error:
+    except (errors.HTTPError, OSError) as error:  # pyright: ignore[reportPrivateImportUsage]
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             problem = f"does not fit, the disk of {folder} is full: make room and {_ONCE_MORE}"
         else:

@@ -156,7 +156,7 @@ def _copy_out(archive: Path, wanted: Collection[str], folder: Path) -> None:
         return
     with tarfile.open(archive) as opened:
         members = {item.name.partition("/")[2]: item for item in opened if item.isfile()}
-        _copy_members(members, lambda item: opened.extractfile(item).read(), wanted, folder)
+        _copy_members(members, lambda item: opened.extractfile(item).read(), wanted, folder)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def _copy_members(

@@ -142,7 +142,7 @@ def rows_of_class_folders(contents: Contents) -> Found | None:
         raise UserError(_explain_unclear(contents.folder, unclear))
     kept = [(name, facts[_place(name)]) for name in pictures if not facts[_place(name)].skipped]
     words = Counter((fact.word, str(fact.label)) for _, fact in kept)
-    rows = [_row(name, fact.label, fact.source, fact.split) for name, fact in kept]
+    rows = [_row(name, fact.label, fact.source, fact.split) for name, fact in kept]  # pyright: ignore[reportArgumentType]
     return Found(rows, f"classes from folders ({_meanings(words)})", [])
 
 
@@ -269,7 +269,7 @@ def _read_one(
         else:
             words[said[number], str(label)] += 1
             split = part or split_of_path(_place(fit[0]))
-            rows.append(_row(fit[0], label, source, split) | _told(table, number))
+            rows.append(_row(fit[0], label, source, split) | _told(table, number))  # pyright: ignore[reportArgumentType]
     form = f", {table.form}" if table.form else ""
     columns = f"pictures from '{file_column}' and classes from '{label_column}'{form}"
     return _OneTable(rows, columns, words, missing, twice, sum(skips))

@@ -70,7 +70,7 @@ def parse_classes(text: str) -> dict[str, str]:
     classes: dict[str, str] = {}
     for entry in next(csv.reader(io.StringIO(" ".join(text.split())), skipinitialspace=True), []):
         name, equals, meaning = (part.strip() for part in entry.rpartition("="))
-        known = {0: "human", 1: "ai"}.get(class_of(meaning), meaning.lower())
+        known = {0: "human", 1: "ai", None: meaning.lower()}[class_of(meaning)]
         if not entry.strip():
             continue
         if not equals or not plain_name(name) or known not in _MEANINGS:

@@ -181,7 +181,8 @@ def cut_picture(thumbnail: Image.Image, key: str, recipe: Recipe = RECIPE) -> by
 def _scale(image: Image.Image, short: int) -> Image.Image:
     """Scale to a short side of `short` pixels; unchanged if it has that already."""
     factor = short / min(image.size)
-    size = tuple(max(short, round(side * factor)) for side in image.size)
+    width, height = (max(short, round(side * factor)) for side in image.size)
+    size = (width, height)
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
@@ -285,7 +286,7 @@ def _locate(settings: Settings, row: dict) -> Path:
     if row["package"] not in INSTALLED_WITH_THE_PROJECT:
         return settings.root / PACKAGES_FOLDER / row["path"]
     module = importlib.util.find_spec(row["path"].split("/")[0])
-    if module is None:
+    if module is None or not module.submodule_search_locations:
         raise UserError(f"{row['package']} is not installed: {_repair(row['package'])}, then run this again.")
     return Path(module.submodule_search_locations[0]).parent / row["path"]
 

@@ -377,7 +377,7 @@ def _check_content(data: bytes, target: _Target, max_pixels: int) -> str:
         size = f"{header.width:,} × {header.height:,} pixels"
         limit = f"the {max_pixels / 1e6:g} megapixels allowed"
         raise FetchError("too_many_pixels", f"The picture at {target.host} has {size}, more than {limit}.")
-    return header.get_format_mimetype()
+    return header.get_format_mimetype()  # pyright: ignore[reportReturnType]
 
 
 def _no_picture(data: bytes, target: _Target, error: ImageError) -> FetchError:
@@ -412,9 +412,10 @@ def _preview_picture(page: bytes, url: str) -> str | None:
     for tag in re.finditer(rb"<meta\s[^<>]{1,4000}>", page, re.IGNORECASE):
         values = _MetaTag(tag[0].decode("utf-8", errors="replace")).values
         name = values.get("property") or values.get("name") or ""
-        if name.lower() in ("og:image", "og:image:url", "og:image:secure_url") and values.get("content"):
+        content = values.get("content")
+        if name.lower() in ("og:image", "og:image:url", "og:image:secure_url") and content:
             with contextlib.suppress(FetchError):
-                return _parse(_join(url, values["content"]), any_port=True).url
+                return _parse(_join(url, content), any_port=True).url
     return None
 
 

@@ -89,7 +89,8 @@ def _place(module: ModuleType) -> str:
 
 def _key(asked: str, module: ModuleType) -> str:
     """Changes with the module's folder of Python files and with every package that is installed."""
-    folder = Path(module.__file__).parent if getattr(module, "__file__", None) else None
+    path = getattr(module, "__file__", None)
+    folder = Path(path).parent if path else None
     files = sorted(folder.glob("*.py")) if folder else []
     state = [asked, [[path.name, hash_file(path)] for path in files], _installed()]
     return hash_bytes(json.dumps(state).encode())

@@ -65,7 +65,8 @@ class Declaration:
     def read(self, image: Image.Image) -> NDArray[np.float32]:
         """An RGB picture as the network gets it: float32 [size, size, 3]."""
         pixels = self._square(image).astype(np.float32) / 255
-        return (pixels - np.float32(self.mean)) / np.float32(self.standard_deviation)
+        mean, deviation = (np.asarray(one, np.float32) for one in (self.mean, self.standard_deviation))
+        return ((pixels - mean) / deviation).astype(np.float32)
 
     def _square(self, image: Image.Image) -> NDArray[np.uint8]:
         if self.resize == "cut":

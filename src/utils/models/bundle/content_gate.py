@@ -115,8 +115,8 @@ def _bounded(image: Image.Image) -> Image.Image:
     if factor == 1:
         return image
     if factor > 2:
-        size = tuple(max(1, 2 * side // factor) for side in image.size)
-        image = image.resize(size, Image.Resampling.NEAREST)
+        width, height = (max(1, 2 * side // factor) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.NEAREST)
     return image.reduce(2)
 
 

@@ -203,7 +203,8 @@ def _class_order(outputs: int, told: Told) -> tuple[str, str]:
             "The model has two outputs: say which class each is, in their order, with --classes human,ai or "
             "--classes ai,human (and without --high-means)."
         )
-    return tuple(told.classes.split(","))
+    first, second = told.classes.split(",")
+    return first, second
 
 
 def _last_layer(model: keras.Model) -> keras.layers.Layer | None:
@@ -220,7 +221,7 @@ def _activation(layer: keras.layers.Layer | None) -> str | None:
     """Which of `OUTPUTS` a last layer gives; the name of another activation; None if it does not tell."""
     if isinstance(layer, keras.layers.Softmax):
         return SOFTMAX
-    if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
+    if layer is not None and isinstance(layer, keras.layers.Dense | keras.layers.Activation):
         return _KNOWN.get(layer.activation, getattr(layer.activation, "__name__", "an activation of its own"))
     return None
 
@@ -252,7 +253,7 @@ def _output_kind(said: str | None, told: str | None, outputs: int) -> str:
             "The model ends in two sigmoids, which are two answers rather than one probability: "
             "only one sigmoid or a softmax over two can be converted."
         )
-    return kind
+    return kind  # pyright: ignore[reportReturnType]
 
 
 def _probability_of_ai(numbers: np.ndarray, output: str, order: tuple[str, str]) -> np.ndarray:

@@ -244,7 +244,7 @@ class Predictor:
                 empty if it is not.
         """
         low, high = self.interval(probability)
-        point = probability if low is None else float(point_value(low, high))
+        point = probability if low is None or high is None else float(point_value(low, high))
         verdict, lean, reason = self._judge(low, high, outside)
         return {
             "file": name,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
 from src.utils.datasets import DATASETS
@@ -46,7 +47,7 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 22, 16, 13
 
 _FIXED_SPACE = "\N{NO-BREAK SPACE}"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (WIDTH, HEIGHT),
     "figure.dpi": DPI,
     "figure.facecolor": "white",
@@ -100,8 +101,7 @@ def new_figure(title: str = "", note: str = "", title_colour: str = INK) -> Figu
         An empty figure; call its `subplots`.
     """
     use_style()
-    figure = Figure(layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.18, wspace=0.03, hspace=0.02)
+    figure = Figure(layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.18, wspace=0.03, hspace=0.02))
     if title:
         figure.suptitle(
             wrap(title, 66),
@@ -159,7 +159,7 @@ def on_white() -> dict[str, Any]:
     return {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5}, "zorder": 5}
 
 
-def light_grid(axes: Axes, axis: str = "y") -> None:
+def light_grid(axes: Axes, axis: Literal["both", "x", "y"] = "y") -> None:
     """Faint lines to read values by, along one axis, and no tick marks there."""
     axes.grid(True, axis=axis)
     axes.tick_params(axis=axis, length=0)
