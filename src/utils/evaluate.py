@@ -72,7 +72,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         raise UserError("DIR is missing: give a folder with pictures in human/ and ai/.")
     start = settings.root if options.folder.startswith("hf://") else Path.cwd()
     place, address = place_data(options.folder, start)
-    if not address and not place.exists():
+    if place is None or not (address or place.exists()):
         raise UserError(f"DIR={options.folder} does not exist: check the path.")
     entries = read_table()
     asked = [one for said in options.detector for one in split_names(said)]

@@ -149,7 +149,8 @@ def worst_delivery(pictures: Pictures, one: Answers, seed: int) -> Worst | None:
     costs = {
         name: paired_difference(pictures.part, one.said[AS_IT_IS], one.said[name], seed) for name in sent
     }
-    name = max(sent, key=lambda name: costs[name]["balanced_accuracy"].value)
+    lost = {name: costs[name]["balanced_accuracy"].value or 0.0 for name in sent}
+    name = max(sent, key=lost.__getitem__)
     return Worst(name, len(sent), costs[name])
 
 

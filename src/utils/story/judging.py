@@ -77,7 +77,7 @@ def says_always_ai(metrics: Mapping[str, Estimate]) -> str:
     Args:
         metrics: Of `always_ai` on the pictures as they are: `f1`, `recall`, `false_positive_rate`.
     """
-    recall, rate = (metrics[name].value for name in ("recall", "false_positive_rate"))
+    recall, rate = (metrics[name].value or 0.0 for name in ("recall", "false_positive_rate"))
     return (
         f"Answering AI every time has an F1 of {interval_text(metrics['f1'])}: recall {percent(recall)}, and "
         f"{percent(rate)} of photographs called AI. One of these numbers alone praises a detector that looks "

@@ -68,6 +68,8 @@ def open_dataset(settings: Settings, progress: bool = True) -> Opened:
             step.
     """
     data_dir, origin = settings.data_dir, {}
+    if data_dir is None:
+        raise UserError("DATA_DIR is missing: give the folder with your pictures.")
     if settings.data_address:
         note = fetch_hub(settings.data_address, data_dir, progress)
         origin = {"from": f"{note.address}, revision {note.revision}", "licence": note.licence}

@@ -109,7 +109,8 @@ class Recipe:
     def tensor(self, view: NDArray[np.uint8]) -> NDArray[np.float32]:
         """A view as the network takes it: float32 [1, 3, size, size]."""
         pixels = view.astype(np.float32) / np.float32(255)
-        ready = (pixels - np.float32(self.mean)) / np.float32(self.standard_deviation)
+        mean, deviation = (np.asarray(one, np.float32) for one in (self.mean, self.standard_deviation))
+        ready = (pixels - mean) / deviation
         return np.ascontiguousarray(ready.transpose(2, 0, 1)[None])
 
     def log_odds(self, views: NDArray[np.uint8], ask: Callable[[NDArray[np.float32]], float]) -> float:
@@ -151,8 +152,8 @@ def squash(image: Image.Image, recipe: Recipe) -> NDArray[np.uint8]:
 def crop(image: Image.Image, recipe: Recipe) -> NDArray[np.uint8]:
     """The middle square of the picture whose shorter side was scaled to `shorter_side`."""
     scale = (recipe.shorter_side or recipe.input_size) / min(image.size)
-    size = tuple(max(recipe.input_size, round(side * scale)) for side in image.size)
-    return _middle(np.asarray(image.resize(size, FILTERS[recipe.filter])), recipe.input_size)
+    width, height = (max(recipe.input_size, round(side * scale)) for side in image.size)
+    return _middle(np.asarray(image.resize((width, height), FILTERS[recipe.filter])), recipe.input_size)
 
 
 def native(image: Image.Image, recipe: Recipe) -> NDArray[np.uint8]:
