@@ -14,6 +14,9 @@ from bs4.element import NavigableString
 ACTIVE = ["script", "style", "iframe", "object", "embed", "link", "meta", "base", "form", "audio", "video"]
 """Elements that run something, restyle the page or ask somebody else for something."""
 
+INLINE = {"a", "b", "code", "em", "i", "mark", "span", "strong"}
+"""Elements that do not part words."""
+
 HEADINGS = ["h1", "h2", "h3", "h4"]
 
 
@@ -72,9 +75,11 @@ def sections(html: str) -> list[Section]:
     for node in BeautifulSoup(html, "html.parser").descendants:
         if isinstance(node, Tag) and node.name in HEADINGS:
             found.append((node.get("id", ""), _plain(node.get_text()), []))
+        elif isinstance(node, Tag) and node.name not in INLINE:
+            found[-1][2].append(" ")
         elif isinstance(node, NavigableString) and node.find_parent([*HEADINGS, "nav"]) is None:
             found[-1][2].append(node)
-    return [Section(anchor, heading, _plain(" ".join(texts))) for anchor, heading, texts in found if texts]
+    return [Section(anchor, heading, _plain("".join(texts))) for anchor, heading, texts in found]
 
 
 def headings(html: str, level: str = "h2") -> list[tuple[str, str]]:

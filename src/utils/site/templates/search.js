@@ -10,15 +10,18 @@ const status = document.getElementById("found");
 
 const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
 
+// A word is found where another one begins: "rate" is not in "generated", but in "rates" and in "error_rate".
+const pattern = (word) => `(?<![\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`;
+const finder = (word) => new RegExp(pattern(word), "iu");
+
 function rank(row, words) {
-  const heading = `${row.title} ${row.heading}`.toLowerCase();
-  const text = row.text.toLowerCase();
-  if (!words.every((word) => heading.includes(word) || text.includes(word))) return 0;
-  return 1 + words.filter((word) => heading.includes(word)).length;
+  const heading = `${row.title} ${row.heading}`;
+  if (!words.every((word) => finder(word).test(heading) || finder(word).test(row.text))) return 0;
+  return 1 + words.filter((word) => finder(word).test(heading)).length;
 }
 
 function excerpt(text, words) {
-  const places = words.map((word) => text.toLowerCase().indexOf(word)).filter((place) => place >= 0);
+  const places = words.map((word) => text.search(finder(word))).filter((place) => place >= 0);
   const middle = places.length ? Math.min(...places) : 0;
   const start = Math.max(0, middle - AROUND);
   const end = Math.min(text.length, middle + 2 * AROUND);
@@ -26,16 +29,16 @@ function excerpt(text, words) {
 }
 
 function appendMarked(parent, text, words) {
-  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  for (const part of text.split(new RegExp(`(${escaped.join("|")})`, "gi"))) {
-    if (words.includes(part.toLowerCase())) {
+  const parts = text.split(new RegExp(`(${words.map(pattern).join("|")})`, "giu"));
+  parts.forEach((part, number) => {
+    if (number % 2) {
       const mark = document.createElement("mark");
       mark.textContent = part;
       parent.append(mark);
     } else {
       parent.append(part);
     }
-  }
+  });
 }
 
 function hit(row, words) {
