@@ -43,7 +43,11 @@ old numbers
 
 DATA = "# Data\n\n## Rights\n\nSee the [model card](../MODEL_CARD.md).\n\n```sh\nrm -r data\n```\n"
 
-FIGURES = {"04_losses.png": "04_train_cnn", "05_mistakes.jpg": "05_confusion_matrix", "11_makers.png": "11_x"}
+FIGURES = {
+    "04_losses.png": "04_train_cnn",
+    "05_confusion_matrix.jpg": "05_confusion_matrix",
+    "11_makers.png": "11_x",
+}
 
 TABLE = """<style scoped>td { color: red }</style><table border="1" class="dataframe">
 <thead><tr style="text-align: right;"><th></th><th>Recall</th></tr><tr><th>Model</th><th></th></tr></thead>
@@ -87,7 +91,7 @@ def _notebooks(settings: Settings) -> dict[str, nbformat.NotebookNode]:
             {"image/png": picture, "text/plain": "What 04_losses.png shows."},
             metadata={"image/png": {"alt": "Alt of 04_losses.png."}},
         ),
-        new_output("display_data", {"text/markdown": "- said in Markdown"}),
+        new_output("display_data", {"text/markdown": "- said in Markdown, refused: http://169.254.169.254/"}),
     ]
     first = [
         new_markdown_cell("# 04 · How well does it learn?"),

@@ -132,8 +132,8 @@ def test_figures_have_captions_notebooks_and_files(site: Path) -> None:
     assert losses.figcaption.get_text() == "What 04_losses.png shows."
     files = [link["href"] for link in losses.select(".files a")]
     assert files == ["figures/04_losses.png", "figures/04_losses.svg"]
-    assert page.find(id="04_train_cnn").a["href"] == "notebooks/04_train_cnn.html"
-    assert not page.find(id="11_x").a  # a figure of a notebook that the run did not keep
+    assert page.find(id="notebook-04_train_cnn").a["href"] == "notebooks/04_train_cnn.html"
+    assert not page.find(id="notebook-11_x").a  # a figure of a notebook that the run did not keep
 
 
 def test_the_model_card_has_this_runs_numbers_and_figures(site: Path) -> None:

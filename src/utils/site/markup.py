@@ -90,7 +90,9 @@ def headings(html: str, level: str = "h2") -> list[tuple[str, str]]:
 def _lead(link: Tag, place: Place) -> None:
     """Let a link lead to the site's page, or to the web; or take it off."""
     address = urlsplit(link.get("href", ""))
-    if address.scheme in ("http", "https", "mailto"):
+    if link.get_text() == link.get("href"):  # an address that a text or a table quotes: nobody is sent there
+        link.unwrap()
+    elif address.scheme in ("http", "https", "mailto"):
         link["rel"] = "noopener noreferrer"
     elif address.scheme or not (address.path or address.fragment):
         link.unwrap()
