@@ -90,10 +90,7 @@ def write_site(run: FinishedRun, folder: Path) -> Path:
         for name, content in site_files(run).items():
             target = partial / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, Path):
-                shutil.copyfile(content, target)
-            else:
-                target.write_bytes(content)
+            target.write_bytes(content.read_bytes() if isinstance(content, Path) else content)
         partial.chmod(0o755)
         replace_folder(partial, folder)
     finally:
