@@ -183,6 +183,7 @@ def test_a_run_without_figures_and_models_has_a_site(tmp_path: Path) -> None:
     (settings.figures_dir / "index.json").unlink()
     files = site_files(read_run(settings))
     start = files["index.html"].decode()
+    assert "None" not in start and "<p>Kaggle dataset. Made" in start
     assert "This run measured no model." in start and "demonstration" not in start
     assert "This run drew no figure." in files["figures.html"].decode()
 

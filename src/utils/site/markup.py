@@ -74,7 +74,7 @@ def sections(html: str) -> list[Section]:
     found: list[tuple[str, str, list[str]]] = [("", "", [])]
     for node in BeautifulSoup(html, "html.parser").descendants:
         if isinstance(node, Tag) and node.name in HEADINGS:
-            found.append((node.get("id", ""), _plain(node.get_text()), []))
+            found.append((str(node.get("id", "")), _plain(node.get_text()), []))
         elif isinstance(node, Tag) and node.name not in INLINE:
             found[-1][2].append(" ")
         elif isinstance(node, NavigableString) and node.find_parent([*HEADINGS, "nav"]) is None:
@@ -84,12 +84,12 @@ def sections(html: str) -> list[Section]:
 
 def headings(html: str, level: str = "h2") -> list[tuple[str, str]]:
     """Id and text of a page's headings of one level, in order."""
-    return [(tag["id"], _plain(tag.get_text())) for tag in BeautifulSoup(html, "html.parser")(level)]
+    return [(str(tag["id"]), _plain(tag.get_text())) for tag in BeautifulSoup(html, "html.parser")(level)]
 
 
 def _lead(link: Tag, place: Place) -> None:
     """Let a link lead to the site's page, or to the web; or take it off."""
-    address = urlsplit(link.get("href", ""))
+    address = urlsplit(str(link.get("href", "")))
     if link.get_text() == link.get("href"):  # an address that a text or a table quotes: nobody is sent there
         link.unwrap()
     elif address.scheme in ("http", "https", "mailto"):
@@ -106,8 +106,8 @@ def _lead(link: Tag, place: Place) -> None:
 
 def _show(image: Tag, place: Place) -> None:
     """Let a picture come from the site; say so where the site does not have it."""
-    address = urlsplit(image.get("src", ""))
-    image["alt"] = image.get("alt", "")
+    address = urlsplit(str(image.get("src", "")))
+    image["alt"] = str(image.get("alt", ""))
     if address.scheme == "data":
         return
     target = None if address.scheme or address.netloc else _target(address.path, place)
@@ -143,14 +143,15 @@ def _let_scroll(table: Tag, soup: BeautifulSoup) -> None:
 
 def _join_head(table: Tag) -> None:
     """Write the names of a data frame's index, a row of their own, into the empty cells above them."""
-    rows = [row("th") for row in table.select("thead tr")]
-    if len(rows) != 2 or len(rows[0]) != len(rows[1]):
+    rows = table.select("thead tr")
+    cells = [row("th") for row in rows]
+    if len(rows) != 2 or len(cells[0]) != len(cells[1]):
         return
-    pairs = [(above, below) for above, below in zip(*rows, strict=True) if below.get_text(strip=True)]
+    pairs = [(above, below) for above, below in zip(*cells, strict=True) if below.get_text(strip=True)]
     if all(not above.get_text(strip=True) for above, _ in pairs):
         for above, below in pairs:
             above.replace_with(below.extract())
-        rows[1][-1].find_parent("tr").decompose()
+        rows[1].decompose()
 
 
 def _slug(text: str) -> str:

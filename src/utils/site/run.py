@@ -86,12 +86,14 @@ class FinishedRun:
 
     @property
     def about(self) -> str:
-        """Which data and which run, for the foot of each page."""
-        title = self.settings.dataset.title
-        return (
-            f"{title[:1].upper()}{title[1:]} · {self.metrics.get('split')} split · "
-            f"seed {self.metrics.get('seed')}"
+        """Which data and, as far as the run got, which split and seed: for the foot of each page."""
+        title, split, seed = (
+            self.settings.dataset.title,
+            self.metrics.get("split"),
+            self.metrics.get("seed"),
         )
+        known = (f"{split} split" if split else "", "" if seed is None else f"seed {seed}")
+        return " · ".join(filter(None, (f"{title[:1].upper()}{title[1:]}", *known)))
 
 
 def read_run(settings: Settings) -> FinishedRun:
@@ -128,7 +130,8 @@ def _notebooks(settings: Settings, again: str) -> list[Notebook]:
             content = nbformat.read(path, as_version=4)
         except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
             raise UserError(f"{path} is damaged ({error!r}): delete it and {again}.") from error
-        found.append(Notebook(stage.name, stage.question, without_noise(content)))
+        without_noise(content)
+        found.append(Notebook(stage.name, stage.question, content))
     return found
 
 
