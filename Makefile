@@ -29,7 +29,7 @@ endif
 PY := "$(ENV)/bin/python"
 STAMP := $(ENV)/.$(ENV_NAME)-ready
 
-.PHONY: help setup reproduce test lint notebook predict evaluate detector calibrate app publish-model slides benchmark publish lock clean
+.PHONY: help setup reproduce test lint notebook predict evaluate detector calibrate app publish-model slides site benchmark publish lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,9 @@ publish-model: setup ## upload a model to S3, where servers fetch it; MODEL=mode
 
 slides: setup ## make a talk from the last run: reports/<source>/slides.pptx and .pdf
 	@$(PY) -m src.utils.slides
+
+site: setup ## make a website from the last run: reports/<source>/site/index.html
+	@$(PY) -m src.utils.site
 
 benchmark: setup ## time our way beside the deck's way; writes reports/benchmark.json
 	@$(PY) -m benchmarks.run

@@ -100,6 +100,7 @@ ALLOWED = {
     "story": {"story", "top"},
     "judge": {"data", "models", "analysis", "plots", "judge", "top"},
     "slides": {"models", "analysis", "plots", "story", "slides", "top"},
+    "site": {"analysis", "pipeline", "plots", "site", "top"},
     "app": {"app", "data", "models", "analysis", "plots", "top"},
 }
 

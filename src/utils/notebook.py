@@ -79,7 +79,10 @@ class Run:
         if isinstance(figure, str):
             drop_figure(name, self.settings.figures_dir)
             return Markdown(figure)
-        return save_figure(figure, name, caption, alt, self.settings.figures_dir, self.stage.name, kind)
+        settings = self.settings
+        run = f"{settings.dataset.title}, {settings.split_method} split, seed {settings.seed}"
+        run += ", smoke profile" if settings.smoke else ""
+        return save_figure(figure, name, caption, alt, settings.figures_dir, self.stage.name, kind, run)
 
 
 def open_notebook(name: str, *packages: str, settings: Settings | None = None) -> Run:

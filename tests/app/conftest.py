@@ -1,12 +1,11 @@
 import pytest
-from playwright.sync_api import sync_playwright
 
 from src.app import create_app
 from src.app.limits import Limits
 from src.app.routes import EXTENSION
 from src.utils.data.web.fetch import fetch_image
 from tests.app import served
-from tests.app.browser import SIZES, launch, serving
+from tests.app.browser import SIZES, serving
 from tests.app.fakes import RednessModel
 from tests.app.gunicorn_server import gunicorn
 from tests.data.hostile_server import hostile_server
@@ -30,14 +29,6 @@ def client(make_app):
 
 
 # --- a real browser
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

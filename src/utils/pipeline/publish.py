@@ -208,14 +208,21 @@ def promote_figure(source: Path, target: Path) -> None:
 
 def clean_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
     """Keep of an executed notebook what a reader needs: no stderr, no timings, no machine facts."""
+    without_noise(notebook)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            _make_lighter(output.get("data", {}), output.get("metadata", {}))
+    notebook["metadata"].pop("language_info", None)
+    notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return notebook
+
+
+def without_noise(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Take progress bars, warnings and timings out of an executed notebook."""
     for cell in notebook["cells"]:
         cell["metadata"].pop("execution", None)
         if cell["cell_type"] == "code":
             cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
-            for output in cell["outputs"]:
-                _make_lighter(output.get("data", {}), output.get("metadata", {}))
-    notebook["metadata"].pop("language_info", None)
-    notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return notebook
 
 

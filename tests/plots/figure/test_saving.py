@@ -2,6 +2,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -41,6 +42,24 @@ def test_a_gallery_is_a_jpeg(tmp_path):
     assert sorted(contents(tmp_path)) == ["04_curve.jpg", "index.json"]
     with Image.open(saved.path) as image:
         assert image.size == (1920, 1080) and image.format == "JPEG"
+
+
+def test_a_plots_files_say_what_they_are(tmp_path):
+    caption = "10 < 20 & “Łódź”\x07"
+    saved = save_figure(
+        draw(), "04_curve", caption, "A line.", tmp_path, "04_train_cnn", run="your data, seed 7"
+    )
+    said = {
+        "Title": "04_curve",
+        "Description": "10 < 20 & “Łódź”\\x07",
+        "Source": "04_train_cnn, your data, seed 7",
+    }
+    with Image.open(saved.path) as image:
+        assert image.text == said
+    root = ElementTree.parse(saved.path.with_suffix(".svg")).getroot()
+    dublin_core = "{http://purl.org/dc/elements/1.1/}"
+    assert {key: root.find(f".//{dublin_core}{key.lower()}").text for key in said} == said
+    assert b"tEXt" not in saved.preview and b"iTXt" not in saved.preview
 
 
 @pytest.mark.parametrize("kind", ["plot", "gallery"])
@@ -159,6 +178,7 @@ from src.utils.plots import training
 assert dict(matplotlib.rcParams) == before
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 assert "tensorflow" not in sys.modules and "sklearn" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,8 +13,10 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from src.utils.files import atomic_path, read_json, write_json
+from src.utils.names import one_line
 from src.utils.plots.figure.style import DPI
 from src.utils.settings import UserError
 
@@ -52,12 +54,20 @@ class SavedFigure:
 
 
 def save_figure(
-    figure: Figure, name: str, caption: str, alt: str, folder: Path, notebook: str, kind: str = "plot"
+    figure: Figure,
+    name: str,
+    caption: str,
+    alt: str,
+    folder: Path,
+    notebook: str,
+    kind: str = "plot",
+    run: str = "",
 ) -> SavedFigure:
     """Write a figure at slide size and note it in the folder's `index.json`.
 
     A plot becomes `<name>.png` and `<name>.svg`, a gallery of pictures `<name>.jpg`. Nothing in the files
-    depends on the day or the machine's clock, so a second run leaves the same bytes.
+    depends on the day or the machine's clock, so a second run leaves the same bytes. A plot's files say what
+    they are wherever they end up: name, caption, and the notebook and run that they come from.
 
     Args:
         figure: A 16:9 figure, e.g. from `style.new_figure`.
@@ -67,6 +77,7 @@ def save_figure(
         folder: `figures/<source>`; made if needed.
         notebook: The notebook's name without its suffix, such as `04_train_cnn`.
         kind: `plot` or `gallery`.
+        run: Which data and settings it was drawn from, in a few words.
 
     Returns:
         The saved figure, which a notebook displays.
@@ -83,7 +94,11 @@ def save_figure(
         preview = _encode(_shrink(pixels), "JPEG", quality=82)
     else:
         path = folder / f"{name}.png"
-        contents = {path: _encode(pixels, "PNG"), path.with_suffix(".svg"): _render_svg(figure, name)}
+        said = _about(name, caption, notebook, run)
+        contents = {
+            path: _encode(pixels, "PNG", pnginfo=_text_chunks(said)),
+            path.with_suffix(".svg"): _render_svg(figure, name, said),
+        }
         preview = _encode(_shrink(pixels), "PNG")
     for target, data in contents.items():
         with atomic_path(target) as temporary:
@@ -151,11 +166,24 @@ def _render(figure: Figure) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def _render_svg(figure: Figure, name: str) -> bytes:
+def _about(name: str, caption: str, notebook: str, run: str) -> dict[str, str]:
+    """What a figure's file says of itself, by the keywords that PNG and SVG share; XML takes no controls."""
+    source = ", ".join(filter(None, (notebook, run)))
+    return {"Title": name, "Description": one_line(caption), "Source": one_line(source)}
+
+
+def _text_chunks(said: dict[str, str]) -> PngInfo:
+    chunks = PngInfo()
+    for keyword, text in said.items():
+        chunks.add_text(keyword, text)
+    return chunks
+
+
+def _render_svg(figure: Figure, name: str, said: dict[str, str]) -> bytes:
     """Draw the figure as SVG without a date and with element ids that follow from its name."""
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, **said})
     return buffer.getvalue()
 
 
