@@ -113,17 +113,6 @@ def _is_same(first: os.stat_result, second: os.stat_result) -> bool:
     return unchanged_copy or os.path.samestat(first, second)
 
 
-def replace_folder(new: Path, folder: Path) -> None:
-    """Put `new` in the place of `folder`, which may exist; both lie on one disk."""
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        folder.rename(old / folder.name)
-        new.rename(folder)
-        shutil.rmtree(old)
-    else:
-        new.rename(folder)
-
-
 def sha256_bytes(data: bytes) -> str:
     """SHA-256 of some bytes: 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from src.utils.datasets import DEMONSTRATION
-from src.utils.files import replace_folder
+from src.utils.models.bundle.bundle import replace_folder
 from src.utils.pipeline.publish import fill_blocks, results_block
 from src.utils.site.convert import TEMPLATES, document_html, notebook_html
 from src.utils.site.markup import Place, headings, sections, tidy
