@@ -18,7 +18,6 @@ from markupsafe import Markup
 from PIL import Image
 
 from src.utils.datasets import DEMONSTRATION
-from src.utils.models.bundle.bundle import replace_folder
 from src.utils.pipeline.publish import fill_blocks, results_block
 from src.utils.site.convert import TEMPLATES, document_html, notebook_html
 from src.utils.site.markup import Place, headings, sections, tidy
@@ -82,7 +81,7 @@ def write_site(run: FinishedRun, folder: Path) -> Path:
         The start page.
 
     Raises:
-        OSError: The folder cannot be written; the old site is still there.
+        OSError: The folder cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -92,7 +91,9 @@ def write_site(run: FinishedRun, folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read_bytes() if isinstance(content, Path) else content)
         partial.chmod(0o755)
-        replace_folder(partial, folder)
+        if folder.exists():
+            shutil.rmtree(folder)  # only now: until here the old site was whole
+        partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder / START

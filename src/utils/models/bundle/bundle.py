@@ -170,7 +170,7 @@ def save_bundle(
             history.to_csv(partial / HISTORY_FILE, index=False)
         partial.chmod(0o755)
         if not _is_same(partial, folder):
-            replace_folder(partial, folder)
+            _replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return load_bundle(folder)
@@ -313,7 +313,7 @@ def _is_same(new: Path, folder: Path) -> bool:
     )
 
 
-def replace_folder(new: Path, folder: Path) -> None:
+def _replace_folder(new: Path, folder: Path) -> None:
     """Put `new` in the place of `folder`, which may exist; both lie on one disk."""
     if folder.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
