@@ -115,13 +115,13 @@ def difference_table(comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]])
         comparisons: From `evaluation.comparison`: `A_minus_B` → split → metric → estimate.
     """
     rows = {
-        (difference_name(pair), split): {
+        (*map(model_name, pair.split("_minus_")), split): {
             metric_name(name): interval_text(entry) for name, entry in metrics.items()
         }
         for pair, splits in comparisons.items()
         for split, metrics in splits.items()
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Difference", "Split"])
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Model", "minus", "Split"])
 
 
 def difference_name(pair: str) -> str:
