@@ -17,8 +17,8 @@ OTHER_KINDS = ("grain", "EfficientNet-Lite0")
 """Detectors that are no head on the encoder."""
 
 ONE_TASTE = (
-    "All generated pictures that were learnt from come from one collection with one taste. Leaving generators out "
-    "one by one does not leave that taste out: expect less on pictures from elsewhere."
+    "All generated pictures that were learnt from come from one collection with one taste. Leaving "
+    "generators out one by one does not leave that taste out: expect less on pictures from elsewhere."
 )
 
 Metrics = Mapping[str, Mapping[str, Any]]

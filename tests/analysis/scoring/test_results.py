@@ -6,6 +6,8 @@ import pytest
 
 from src.utils.analysis.scoring.results import (
     card_metrics,
+    difference_name,
+    difference_table,
     intervals_by_metric,
     merge_metrics,
     metric_intervals,
@@ -15,6 +17,7 @@ from src.utils.analysis.scoring.results import (
 )
 from src.utils.analysis.stats.metrics import evaluate
 from src.utils.estimate import Estimate
+from src.utils.names import model_name
 from src.utils.settings import UserError
 
 AUC = Estimate(0.641, 0.552, 0.72)
@@ -120,3 +123,11 @@ def test_one_metric_as_numbers_for_a_plot():
     assert metric_intervals(metrics, "recall").empty
     several = intervals_by_metric(metrics["models"], ("auc", "recall"))
     assert list(several) == ["auc", "recall"] and several["auc"].equals(table)
+
+
+def test_a_difference_names_both_models_and_the_split():
+    compared = {"best_minus_linear_probe": {"test": {"auc": Estimate(0.04, -0.01, 0.09)}}}
+    table = difference_table(compared)
+    assert table.index.tolist() == [(model_name("best"), model_name("linear_probe"), "test")]
+    assert table.iloc[0].tolist() == ["0.04 [-0.01, 0.09]"]
+    assert difference_name("best_minus_linear_probe") == "Improved model minus Linear probe (frozen encoder)"
