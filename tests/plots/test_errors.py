@@ -87,7 +87,7 @@ def test_effects_have_a_panel_a_kind_and_are_filled_where_they_hold() -> None:
 
 def test_nothing_measurable_and_nothing_to_compare_are_said() -> None:
     assert title(effects_plot(effects(p_adjusted=[0.5] * 3))).startswith("Nothing measurable")
-    assert "Too few originals" in title(effects_plot(effects(p_adjusted=[np.nan] * 3)))
+    assert "Nothing here could be tested" in title(effects_plot(effects(p_adjusted=[np.nan] * 3)))
     one = effects_plot(effects().iloc[[1]])
     title(one)
     assert one.axes[0].texts[0].get_text() == "nothing to compare"
@@ -159,7 +159,9 @@ def test_accuracy_goes_from_worst_to_best_with_counts() -> None:
 
 
 def test_without_intervals_no_difference_is_claimed() -> None:
-    assert "too few originals" in title(accuracy_by_plot(by_value().assign(low=np.nan), "subject", 0.6))
+    assert "at most 20 originals stand behind a row" in title(
+        accuracy_by_plot(by_value().assign(low=np.nan), "subject", 0.6)
+    )
     assert title(accuracy_by_plot(by_value().head(1), "subject", 0.6)) == "Accuracy by subject"
     assert accuracy_by_plot(by_value().head(0), "generator", 0.6) == (
         "Nothing to compare by generator: none is known of enough groups."

@@ -312,7 +312,7 @@ def _effects_title(effects: pd.DataFrame, level: float) -> str:
     tested = int(effects["p_adjusted"].notna().sum())
     found = int((effects["p_adjusted"] < level).sum())
     if not tested:
-        return "What do wrong answers share? Too few originals to test"
+        return "What do wrong answers share? Nothing here could be tested"
     if not found:
         return f"Nothing measurable sets wrong answers apart: none of {tested} comparisons holds"
     return f"{found} of {tested} comparisons set wrong answers apart from right ones"
@@ -323,7 +323,7 @@ def _by_title(rows: pd.DataFrame, what: str) -> str:
         return f"Accuracy by {what}"
     worst, best = rows.iloc[0], rows.iloc[-1]
     if np.isnan([worst["low"], best["low"]]).any():
-        return f"Accuracy by {what}: too few originals for firm differences"
+        return f"Accuracy by {what}: at most {rows['groups'].max():,} originals stand behind a row"
     ends = [f"{percent(one['accuracy'])} ({short_name(str(one['value']))})" for one in (worst, best)]
     return f"Accuracy by {what}: from {ends[0]} to {ends[1]}"
 
