@@ -97,11 +97,16 @@ def unseen_ways(
         scores: By model, from `score_deliveries`.
 
     Returns:
-        The part, and by model, then by the names of `DELIVERIES`, log-odds of its pictures.
+        The part, and by model, then by the titles of `DELIVERIES` but the first (the pictures as they are),
+        log-odds of its pictures.
     """
     unseen = (sent.images["split"] == "unseen").to_numpy()
     ways = {
-        model: {name: odds[unseen] for name, odds in one.items() if name in DELIVERIES}
+        model: {
+            str(_named(name)["title"]): odds[unseen]
+            for name, odds in one.items()
+            if name in DELIVERIES and name != AS_THEY_ARE
+        }
         for model, one in scores.items()
     }
     return sub_part(images, sent, sent.images[unseen]), ways
