@@ -64,6 +64,7 @@ def test_a_models_own_maps_come_with_its_right_and_then_its_wrong_answers(tmp_pa
     assert own.right == 2 and own.rows["label"].tolist() == [0, 1, 0]
     assert own.maps.shape == (3, 2, 2) and (np.sign(own.maps[:, 0, 0]) == [-1, 1, -1]).all()
     nothing = own_evidence(None, images, None, tmp_path, each=2)
+    assert answer_captions(nothing.rows) == []
     assert len(nothing.rows) == len(nothing.maps) == nothing.right == 0
 
 

@@ -85,7 +85,8 @@ def own_evidence(
         raw_dir: What the names are relative to.
         each: Right answers at most, and wrong ones at most.
     """
-    nothing = Evidence(images.head(0), np.empty((0, 1, 1), np.float32), 0)
+    nobody = images.head(0).assign(probability_ai=np.empty(0))
+    nothing = Evidence(nobody, np.empty((0, 1, 1), np.float32), 0)
     if predictor is None or probability is None:
         return nothing
     right, wrong = (choose_answers(images, probability, which, each) for which in (True, False))
