@@ -203,7 +203,7 @@ def _may_be_chance(drop: Estimate) -> str:
 def limits(demonstration: bool, unseen_pictures: int) -> str:
     """Say in a line what the numbers cannot carry."""
     if demonstration:
-        return "A demonstration of the method, not a statement about detectors"
+        return "This shows a method; it is no statement about detectors"
     if not unseen_pictures:
         return "Nothing here says how it does on sources that training never met"
     return "A model of one collection, and no proof about any single picture"
