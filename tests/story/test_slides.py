@@ -128,6 +128,6 @@ def test_verdicts_that_are_never_given() -> None:
 
 
 def test_limits_name_the_strongest_first() -> None:
-    assert slides.limits(True, 0).startswith("A demonstration")
+    assert slides.limits(True, 0).startswith("This shows a method")
     assert slides.limits(False, 0).startswith("Nothing here says")
     assert "no proof" in slides.limits(False, 9)
