@@ -100,8 +100,11 @@ def test_coverage_is_measured_where_it_is_asked_for_and_nowhere_else():
     assert 'COVERAGE: "1"' in (PROJECT_ROOT / ".github/workflows/checks.yml").read_text()
     assert "cov" not in PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
     script = (PROJECT_ROOT / "scripts/test.sh").read_text()
-    line = re.search(r"PROFILE= \"\$python\" (-m pytest .*)", script)[1]
-    for value, said in (("", "-m pytest tests"), ("1", "-m pytest --cov=src --cov-report= tests")):
+    line = re.search(r"PROFILE= \"\$python\" (-m .*pytest .*)", script)[1]
+    for value, said in (
+        ("", "-m pytest tests"),
+        ("1", "-m coverage run --source=src -m pytest tests"),
+    ):
         done = subprocess.run(
             ["sh", "-euc", f"echo {line}"],
             env={"COVERAGE": value},
