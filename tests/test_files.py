@@ -7,6 +7,7 @@ import re
 import pytest
 
 from src.utils.files import (
+    atomic_folder,
     atomic_path,
     hash_bytes,
     hash_file,
@@ -111,3 +112,23 @@ class TestLinkOrCopy:
         with pytest.raises(OSError, match="disk full"):
             link_or_copy(source, tmp_path / "target")
         assert [path.name for path in tmp_path.iterdir()] == ["source.jpg"]
+
+
+class TestAtomicFolder:
+    def test_it_takes_the_place_of_the_old_one(self, tmp_path):
+        target = tmp_path / "site"
+        for words in ("old", "new"):
+            with atomic_folder(target) as folder:
+                (folder / f"{words}.html").write_text(words)
+        assert [path.name for path in target.iterdir()] == ["new.html"]
+        assert list(tmp_path.iterdir()) == [target]
+
+    def test_a_failure_leaves_the_old_one(self, tmp_path):
+        target = tmp_path / "site"
+        with atomic_folder(target) as folder:
+            (folder / "old.html").write_text("old")
+        with pytest.raises(OSError, match="full"), atomic_folder(target) as folder:
+            (folder / "half.html").write_text("half")
+            raise OSError("disk is full")
+        assert [path.name for path in target.iterdir()] == ["old.html"]
+        assert list(tmp_path.iterdir()) == [target]

@@ -43,6 +43,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder; it takes the place of `target` when the block succeeds, or vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+        folder = Path(temporary) / "new"
+        folder.mkdir()
+        yield folder
+        replace_folder(folder, target)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Put `new` in the place of `folder`, which may exist; both lie on one disk."""
+    if folder.exists():
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-old-", dir=folder.parent) as temporary:
+            folder.rename(Path(temporary) / folder.name)
+            new.rename(folder)
+    else:
+        new.rename(folder)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, all or nothing."""
     with atomic_path(path) as temporary:

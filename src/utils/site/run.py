@@ -8,9 +8,7 @@ from typing import Any
 
 import nbformat
 
-from src.utils.analysis.scoring.results import metrics_path
-from src.utils.estimate import read_estimates
-from src.utils.files import read_json
+from src.utils.analysis.scoring.results import read_finished
 from src.utils.pipeline.publish import without_noise
 from src.utils.pipeline.stages import load_stages
 from src.utils.plots.figure.saving import read_index
@@ -102,15 +100,8 @@ def read_run(settings: Settings) -> FinishedRun:
     Raises:
         UserError: There is no finished run, or a file of it is damaged.
     """
-    path = metrics_path(settings.reports_dir)
+    metrics = read_finished(settings, "a site")
     again = f"run DATA_SOURCE={settings.source} make reproduce"
-    if not path.is_file():
-        raise UserError(f"There is no run to make a site from ({path} is missing): {again}.")
-    try:
-        metrics = read_json(path, read_estimates)
-        metrics["models"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}): delete it and {again}.") from error
     notebooks = _notebooks(settings, again)
     if not notebooks:
         raise UserError(f"There is no executed notebook in {settings.reports_dir / 'notebooks'}: {again}.")

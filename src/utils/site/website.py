@@ -6,8 +6,6 @@ import functools
 import io
 import json
 import posixpath
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from src.utils.datasets import DEMONSTRATION
+from src.utils.files import atomic_folder
 from src.utils.pipeline.publish import fill_blocks, results_block
 from src.utils.site.convert import TEMPLATES, document_html, notebook_html
 from src.utils.site.markup import Place, headings, sections, tidy
@@ -81,21 +80,13 @@ def write_site(run: FinishedRun, folder: Path) -> Path:
         The start page.
 
     Raises:
-        OSError: The folder cannot be written.
+        OSError: The folder cannot be written; the old site is still there.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as partial:
         for name, content in site_files(run).items():
             target = partial / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read_bytes() if isinstance(content, Path) else content)
-        partial.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)  # only now: until here the old site was whole
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder / START
 
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from src.utils.analysis.scoring.results import metrics_path
-from src.utils.estimate import read_estimates
-from src.utils.files import read_json
+from src.utils.analysis.scoring.results import read_finished
 from src.utils.models.bundle.bundle import load_bundle
 from src.utils.names import one_line
 from src.utils.plots.figure.saving import read_index
-from src.utils.settings import Settings, UserError
+from src.utils.settings import Settings
 from src.utils.slides.slide import Number, Picture, Slide
 
 BEST, PROBE, DECK = "best", "linear_probe", "cnn_deck"
@@ -146,17 +144,9 @@ def read_findings(settings: Settings) -> Findings:
     Raises:
         UserError: There is no finished run, or a file of it is damaged.
     """
-    path = metrics_path(settings.reports_dir)
-    again = f"run DATA_SOURCE={settings.source} make reproduce"
-    if not path.is_file():
-        raise UserError(f"There is no run to make slides from ({path} is missing): {again}.")
-    try:
-        metrics = read_json(path, read_estimates)
-        models = metrics["models"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}): delete it and {again}.") from error
+    metrics = read_finished(settings, "slides")
     best = settings.models_dir / "best"
-    card = load_bundle(best).card if "best" in models and (best / "bundle.json").is_file() else {}
+    card = load_bundle(best).card if "best" in metrics["models"] and (best / "bundle.json").is_file() else {}
     return Findings(settings, metrics, _pictures(settings.figures_dir), card)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from src.utils.estimate import read_estimates
 from src.utils.files import read_json, write_json
 from src.utils.names import METRICS, MODEL_NAMES, interval_text, metric_name, model_name
-from src.utils.settings import UserError
+from src.utils.settings import Settings, UserError
 
 SCHEMA = 1
 HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
@@ -60,6 +60,28 @@ def merge_metrics(reports_dir: Path) -> dict[str, Any]:
     ordered |= {name: merged[name] for name in sorted(merged)}
     write_json(metrics_path(reports_dir), ordered)
     return ordered
+
+
+def read_finished(settings: Settings, purpose: str) -> dict[str, Any]:
+    """Read the merged numbers of a finished run, for something that is made from it.
+
+    Args:
+        settings: Say which run.
+        purpose: What is made, such as `slides`; for the message.
+
+    Raises:
+        UserError: There is no finished run, or its file is damaged.
+    """
+    path = metrics_path(settings.reports_dir)
+    again = f"run DATA_SOURCE={settings.source} make reproduce"
+    if not path.is_file():
+        raise UserError(f"There is no run to make {purpose} from ({path} is missing): {again}.")
+    try:
+        metrics = read_json(path, read_estimates)
+        metrics["models"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): delete it and {again}.") from error
+    return metrics
 
 
 def card_metrics(

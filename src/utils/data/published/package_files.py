@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
+import pandas as pd
 import requests
 from tqdm import tqdm
 
@@ -57,6 +58,19 @@ def read_pins(requirements: Path) -> dict[str, str]:
         return dict(_PIN.findall(requirements.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise UserError(f"{requirements} is missing: restore it with git.") from error
+
+
+def read_list(path: Path) -> pd.DataFrame:
+    """Read a list of packages' files, ordered by path; every column is a string.
+
+    Raises:
+        UserError: The list is missing.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: restore it with git.") from error
+    return table.sort_values("path", ignore_index=True)
 
 
 def take_files(

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from src.utils.data.published.package_files import read_list
 from src.utils.files import link_or_copy
-from src.utils.settings import Settings, UserError
+from src.utils.settings import Settings
 
 
 def read_rejected(path: Path) -> pd.DataFrame:
@@ -26,11 +27,7 @@ def read_rejected(path: Path) -> pd.DataFrame:
     Raises:
         UserError: The list is missing.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: restore it with git.") from error
-    return table.sort_values("path", ignore_index=True)
+    return read_list(path)
 
 
 def copy_rejected(table: pd.DataFrame, folder: Path) -> None:

@@ -25,11 +25,11 @@ from tqdm import tqdm
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
-from src.utils.data.published.package_files import read_pins, take_files
+from src.utils.data.published.package_files import read_list, read_pins, take_files
 from src.utils.data.sources.rejected import copy_rejected, read_rejected, rejected_pictures
 from src.utils.data.sources.train_table import read_train_table, write_train_table
 from src.utils.datasets import DATASETS
-from src.utils.files import hash_bytes, hash_file, read_json, write_json
+from src.utils.files import atomic_folder, hash_bytes, hash_file, read_json, write_json
 from src.utils.settings import Settings, UserError
 
 SOURCES_FILE, REJECTED_FILE, REQUIREMENTS_FILE = DATASETS["sample"].inputs
@@ -89,8 +89,8 @@ def fetch_sample(settings: Settings, progress: bool = True) -> None:
         return
     with (
         _downloads(settings) as downloads,
-        _new_folder(settings.raw_dir) as folder,
-        _new_folder(settings.rejected_dir) as rejected_folder,
+        atomic_folder(settings.raw_dir) as folder,
+        atomic_folder(settings.rejected_dir) as rejected_folder,
     ):
         files = _find_files(settings, lists, downloads, progress)
         copy_rejected(rejected.assign(file=files[len(sources) :]), rejected_folder)
@@ -137,11 +137,8 @@ def read_sources(path: Path) -> pd.DataFrame:
     Raises:
         UserError: The list is missing.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: restore it with git.") from error
-    return table[table["keep"] == "yes"].sort_values("path", ignore_index=True)
+    table = read_list(path)
+    return table[table["keep"] == "yes"].reset_index(drop=True)
 
 
 def make_thumbnail(image: Image.Image, recipe: Recipe = RECIPE) -> Image.Image:
@@ -296,16 +293,3 @@ def _repair(package: str) -> str:
     if package in INSTALLED_WITH_THE_PROJECT:
         return f"install the pinned {package} with `make setup`"
     return f"delete {PACKAGES_FOLDER} and check its pin in {REQUIREMENTS_FILE}"
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces `target` when the block succeeds, and vanishes otherwise."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
-        folder = Path(temporary) / "new"
-        folder.mkdir()
-        yield folder
-        if target.exists():
-            target.rename(Path(temporary) / "old")
-        folder.rename(target)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src.utils.code import module_digest
-from src.utils.files import read_json, sha256_file, write_json, write_text
+from src.utils.files import read_json, replace_folder, sha256_file, write_json, write_text
 from src.utils.models.bundle.calibration import Calibration, Policy, read_calibration
 from src.utils.models.bundle.validated import validation_rank
 from src.utils.settings import CLASS_NAMES, Settings, UserError
@@ -170,7 +170,7 @@ def save_bundle(
             history.to_csv(partial / HISTORY_FILE, index=False)
         partial.chmod(0o755)
         if not _is_same(partial, folder):
-            _replace_folder(partial, folder)
+            replace_folder(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return load_bundle(folder)
@@ -311,17 +311,6 @@ def _is_same(new: Path, folder: Path) -> bool:
         (folder / path.name).is_file() and sha256_file(folder / path.name) == sha256_file(path)
         for path in new.iterdir()
     )
-
-
-def _replace_folder(new: Path, folder: Path) -> None:
-    """Put `new` in the place of `folder`, which may exist; both lie on one disk."""
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        folder.rename(old / folder.name)
-        new.rename(folder)
-        shutil.rmtree(old)
-    else:
-        new.rename(folder)
 
 
 def _write_network(model: Any, folder: Path) -> dict[str, Any]:
