@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
+
+from tests.local_server import LocalServer
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 @dataclass
-class HubServer:
+class HubServer(LocalServer):
     """What to answer, and what was asked.
 
     Attributes:
@@ -30,20 +31,6 @@ class HubServer:
     refusal: tuple[int, str] | None = None
     cut_after: int | None = None
     calls: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
-
-    def __enter__(self) -> HubServer:
-        handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,3 +81,6 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             is_file = "/resolve/" in self.path
             self.wfile.write(body[start:][: self.site.cut_after if is_file else None])
+
+
+HubServer.handler = _Handler

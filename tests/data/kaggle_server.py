@@ -6,13 +6,14 @@ import hashlib
 import io
 import json
 import re
-import threading
 import zipfile
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 from PIL import Image
+
+from tests.local_server import LocalServer
 
 SECRET = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 SIGNATURE = "0123signature4567"
@@ -48,7 +49,7 @@ def make_zip(files: dict[str, bytes]) -> bytes:
 
 
 @dataclass
-class KaggleServer:
+class KaggleServer(LocalServer):
     """What to answer, and what was asked.
 
     Attributes:
@@ -66,22 +67,6 @@ class KaggleServer:
     cut_after: int | None = None
     stall_after: int | None = None
     calls: list[tuple[str, str | None, int]] = field(default_factory=list)
-    closing: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> KaggleServer:
-        handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def addresses(self) -> list[str]:
@@ -146,3 +131,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+KaggleServer.handler = _Handler

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.local_server import LocalServer
 
 
 @dataclass
-class FileServer:
+class FileServer(LocalServer):
     """What to answer, and what was asked.
 
     Attributes:
@@ -34,26 +35,13 @@ class FileServer:
     stalls: bool = False
     calls: list[tuple[str, str | None]] = field(default_factory=list)
 
-    def __enter__(self) -> FileServer:
-        handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._over = threading.Event()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.address = f"{self.url}/model.onnx"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
+    @property
+    def address(self) -> str:
+        return f"{self.url}/model.onnx"
 
     def wait(self) -> None:
         """Send nothing until the server ends."""
-        self._over.wait(20)
+        self.closing.wait(20)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -92,3 +80,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+FileServer.handler = _Handler
