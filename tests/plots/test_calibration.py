@@ -53,6 +53,10 @@ def test_shares_at_the_threshold_are_those_of_the_last_split() -> None:
         "Improved model: set for a false-positive rate of 5 %, "
         "the threshold gives 10 % on the test split and a recall of 80 %"
     )
+    between = threshold_plot({"validation": sweep([1.0, 0.05, 0.0])}, 0.6, (0.3, 0.6), "best")
+    assert title(between).endswith("gives 0 % on the validation split and a recall of 40 %")
+    beyond = threshold_plot({"validation": sweep([1.0, 0.05, 0.0])}, 0.9, (0.3, 0.6), "best")
+    assert title(beyond).endswith("gives 0 % on the validation split and a recall of 0 %")
     (axes,) = figure.axes
     assert [[0.2, 1.0], [0.5, 0.1], [0.8, 0.0]] in lines(axes)
     assert "threshold 0.500" in words(axes)

@@ -111,3 +111,13 @@ def test_any_threshold_and_one_class(threshold):
     figure = probability_plot([1, 1], [0.3, 0.9], threshold=threshold)
     assert sum(bar.get_height() for bar in figure.axes[1].patches) == pytest.approx(1)
     assert figure.axes[0].get_title("right") == "– called AI"
+
+
+def test_no_model_leads_where_all_of_them_may_be_guessing() -> None:
+    table = pd.DataFrame(
+        {"model": "a", "name": ["A", "B"], "value": [0.53, 0.5], "low": [0.41, 0.3], "high": 0.65}
+    )
+    assert title(metric_forest({"auc": table})) == "ROC-AUC: no model is measurably above guessing"
+    lifted = table.assign(low=[0.51, 0.3])
+    assert title(metric_forest({"auc": lifted})).startswith("ROC-AUC: A leads with 0.53")
+    assert "no model" in title(metric_forest({"auc": lifted}, {"auc": 0.6}))

@@ -179,8 +179,10 @@ def _reliability_title(errors: Mapping[str, Mapping[str, Estimate]]) -> str:
 
 
 def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: str) -> str:
-    below = sweep[sweep["threshold"] <= threshold]
-    row = below.iloc[-1] if len(below) else sweep.iloc[0]
+    called = sweep[
+        sweep["threshold"] >= threshold
+    ]  # nothing lies between the threshold and the first of these
+    row = called.iloc[0] if len(called) else {"false_positive_rate": 0.0, "recall": 0.0}
     who = f"{model_name(model)}: " if model else ""
     return (
         f"{who}set for a false-positive rate of 5 %, the threshold gives "

@@ -121,7 +121,7 @@ def metric_forest(
     """
     if next(iter(tables.values()))["value"].isna().all():
         return "No model could be measured on these pictures."
-    figure = new_figure(title or _forest_title(tables), note)
+    figure = new_figure(title or _forest_title(tables, chance or {}), note)
     panels = np.ravel(figure.subplots(1, len(tables), sharey=True, squeeze=False))
     for axes, (metric, table) in zip(panels, tables.items(), strict=True):
         _draw_forest(axes, table, (chance or {}).get(metric, 0.5))
@@ -284,10 +284,12 @@ def _roc_title(areas: Mapping[str, Estimate]) -> str:
     return f"{model_name(best)} ranks best: ROC-AUC {areas[best].text()}"
 
 
-def _forest_title(tables: Mapping[str, pd.DataFrame]) -> str:
+def _forest_title(tables: Mapping[str, pd.DataFrame], chance: Mapping[str, float]) -> str:
     metric, table = next(iter(tables.items()))
     best = table.loc[table["value"].idxmax()]
     leading = Estimate.of(best["value"], best["low"], best["high"])
+    if leading.low is not None and leading.low <= chance.get(metric, 0.5):
+        return f"{metric_name(metric)}: no model is measurably above guessing"
     return f"{metric_name(metric)}: {best['name']} leads with {leading.text()}"
 
 

@@ -55,7 +55,7 @@ def test_no_verdict_where_ranking_on_new_sources_is_chance():
     assert policy.why_no_ai.startswith(
         "This model cannot call pictures AI-generated: from 50 % on it would call"
     )
-    assert policy.why_no_clear.startswith("This model cannot clear pictures: from 50 % on it would clear")
+    assert policy.why_no_clear.startswith("This model cannot clear pictures: up to 50 % it would clear")
     assert policy.why_no_ai.endswith(" with at most 5 % of photographs called so.")
 
 

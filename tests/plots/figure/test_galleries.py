@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from src.utils.plots.figure.galleries import (
     PictureRow,
@@ -82,3 +83,11 @@ def test_no_mistakes_are_said_to_be_none():
 def test_a_caption_for_each_picture():
     with pytest.raises(ValueError, match="1 captions, 2 pictures"):
         picture_rows([PictureRow("row", [picture(1), picture(2)], ["only one"])])
+
+
+def test_a_title_of_two_lines_touches_no_picture():
+    long = "Human-made, but called AI: thirty mistakes in all, of each original the one that it was surest of"
+    figure = picture_rows([PictureRow("", [picture(0, 100, 200)] * 5)] * 2, long)
+    assert "\n" in figure.get_suptitle()
+    title = figure._suptitle.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert max(axes.get_window_extent().y1 for axes in figure.axes) <= title.y0

@@ -428,6 +428,7 @@ def _why_not(found: Shares, speaks_for: int, cut: float, several: bool) -> str:
     """Say in numbers why a verdict is not offered: what it would be worth from the widest cut-off on."""
     what = "call pictures AI-generated" if speaks_for else "clear pictures"
     edge = percent(cut if speaks_for else 1 - cut)
+    reach = f"from {edge} on" if speaks_for else f"up to {edge}"
     way = f" when delivered as “{found.delivery}”" if several else ""
     if found.precision.value is None:
         side = "above" if speaks_for else "below"
@@ -443,7 +444,7 @@ def _why_not(found: Shares, speaks_for: int, cut: float, several: bool) -> str:
     low = "" if found.precision.low is None else f" (at least {percent(found.precision.low)})"
     limit = f" with at most {percent(FALSE_POSITIVES)} of photographs called so" if speaks_for else ""
     return (
-        f"This model cannot {what}: from {edge} on it would {would} {percent(found.wrong)} of {others}{so} "
+        f"This model cannot {what}: {reach} it would {would} {percent(found.wrong)} of {others}{so} "
         f"and {percent(found.right)} of {mine}{way}, which makes {percent(found.precision.value)} of such "
         f"verdicts right{low}; no cut-off reaches {percent(RIGHT)} (at least {percent(RIGHT_LOW)}){limit}."
     )

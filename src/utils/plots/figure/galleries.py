@@ -29,8 +29,9 @@ Picture = NDArray[np.uint8]
 
 
 _MARGIN, _GAP, _TITLE, _NAME, _CAPTION, _NOTE = 0.012 * WIDTH, 0.12, 0.75, 0.42, 0.34, 0.5
-_NONE = 0.5
-"""Room in inches: around all, between pictures, for the title, a row's name, captions and the note."""
+_NONE, _TITLE_LINE = 0.5, 0.4
+"""Room in inches: around all, between pictures, for the title and each further line of it, a row's name,
+captions and the note."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def picture_rows(
             raise ValueError(f"row {row.name!r}: {len(row.captions)} captions, {len(row.pictures)} pictures")
     figure = new_figure(title, note, title_colour)
     figure.set_layout_engine("none")
-    top = HEIGHT - (_TITLE if title else _MARGIN)
+    more_lines = figure.get_suptitle().count("\n")
+    top = HEIGHT - (_TITLE + more_lines * _TITLE_LINE if title else _MARGIN)
     room = top - (_NOTE if note else _MARGIN)
     words = sum((_NAME if row.name else 0) + (_CAPTION if row.captions else 0) for row in rows)
     words += sum(_NONE for row in rows if not row.pictures)
