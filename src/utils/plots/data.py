@@ -149,7 +149,8 @@ def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Fig
         axes.set_xticks([])
     panels[0].set(yticks=range(len(splits)), yticklabels=[split.capitalize() for split in splits])
     panels[0].invert_yaxis()
-    legend = panels[1].legend(loc="lower right")
+    # Beside the panels: inside, it would lie on the bars of a large unseen set.
+    legend = figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right center")
     for text, colour in zip(legend.get_texts(), CLASS_COLOURS, strict=True):
         text.set_color(colour)
     return figure
