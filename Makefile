@@ -47,7 +47,7 @@ test: setup ## lint, unit tests, then every notebook through nbval on the sample
 	@sh scripts/test.sh $(PY)
 
 lint: setup ## check style, formatting and types only
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright --pythonpath $(PY)
 
 notebook: setup ## open JupyterLab on the notebooks
 	@$(PY) -m jupyterlab notebooks

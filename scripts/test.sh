@@ -9,7 +9,7 @@ export DATA_SOURCE=sample
 
 "$python" -m ruff check .
 "$python" -m ruff format --check .
-"$python" -m pyright
+"$python" -m pyright --pythonpath "$python"
 "$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources.registry import ensure_raw; ensure_raw(Settings.from_env())'
 PROFILE= "$python" -m ${COVERAGE:+coverage run --source=src -m} pytest tests
 rm -rf .smoke
