@@ -11,7 +11,7 @@ export DATA_SOURCE=sample
 "$python" -m ruff format --check .
 "$python" -m pyright --pythonpath "$python"
 "$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources.registry import ensure_raw; ensure_raw(Settings.from_env())'
-PROFILE= "$python" -m ${COVERAGE:+coverage run --source=src -m} pytest tests
+PROFILE= "$python" -m ${COVERAGE:+coverage run --source=src -m} pytest -n auto --dist loadfile tests
 rm -rf .smoke
 PROFILE=smoke "$python" -m pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/[0-9]*.ipynb
 if [ -n "${COVERAGE:-}" ]; then

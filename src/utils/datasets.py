@@ -36,7 +36,6 @@ class Dataset:
         expected_rows: Its pictures when this was written; None where that is not fixed.
         paired: Whether rows 2k and 2k+1 are a picture of a generator and the photograph it was made from.
         demonstration: Whether it is too small to say anything about detectors.
-        seeds: With how many seeds the deck's network is trained, unless SEEDS says otherwise.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Dataset:
     expected_rows: int | None = None
     paired: bool = False
     demonstration: bool = False
-    seeds: int = 1
 
     @property
     def module(self) -> str:
@@ -72,7 +70,6 @@ DATASETS = {
             fetch="src.utils.data.sources.sample:fetch_sample",
             inputs=("data/sample_sources.csv", "data/sample_rejected.csv", "requirements-sample.txt"),
             demonstration=True,
-            seeds=3,
         ),
         Dataset(
             name="kaggle",

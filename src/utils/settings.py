@@ -125,7 +125,7 @@ class Settings:
             profile=profile,
             seed=whole("SEED", 42, 0),
             epochs=whole("EPOCHS", 1 if profile == "smoke" else 10, 1),
-            seeds=whole("SEEDS", DATASETS[source].seeds if profile == "full" else 1, 1),
+            seeds=whole("SEEDS", 1, 1),
             split_method=choice("SPLIT", "group", SPLIT_METHODS),
             precision=choice("PRECISION", "auto", PRECISIONS),
             encoder=env.get("ENCODER") or "auto",
