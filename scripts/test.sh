@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lint, unit tests, then every notebook through nbval at the smoke profile; always on the sample.
 # usage: sh scripts/test.sh PYTHON
-# COVERAGE=1 also says, as the last line, how much of src the unit tests run; they take about a third longer then.
+# COVERAGE=1 also says, as the last line, how much of src the unit tests run; one process does them all then.
 set -eu
 python=$1
 unset DATA_DIR CLASSES MISSING DIR MODEL DETECTOR REFERENCE NAME DELIVERY SEED EPOCHS SEEDS SPLIT PRECISION ENCODER
@@ -11,7 +11,11 @@ export DATA_SOURCE=sample
 "$python" -m ruff format --check .
 "$python" -m pyright --pythonpath "$python"
 "$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources.registry import ensure_raw; ensure_raw(Settings.from_env())'
-PROFILE= "$python" -m ${COVERAGE:+coverage run --source=src -m} pytest -n auto --dist loadfile tests
+if [ -n "${COVERAGE:-}" ]; then # counts in one process
+    PROFILE= "$python" -m coverage run --source=src -m pytest tests
+else
+    PROFILE= "$python" -m pytest -n auto --dist loadfile tests
+fi
 rm -rf .smoke
 PROFILE=smoke "$python" -m pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/[0-9]*.ipynb
 if [ -n "${COVERAGE:-}" ]; then
