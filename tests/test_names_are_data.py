@@ -27,7 +27,7 @@ from src.utils.data.web.fetch import fetch_image
 from src.utils.data.web.serve import link_to, serve_pictures
 from src.utils.names import as_it_is, one_line, short_name
 from src.utils.notebook import facts_table
-from src.utils.pipeline.stages import load_stages, locate
+from src.utils.pipeline.stages import DETECTORS, SOURCE, load_stages, locate
 from src.utils.plots.errors import accuracy_by_plot
 from src.utils.plots.explanations import generator_spectra
 from src.utils.plots.figure.saving import read_index, save_figure
@@ -249,7 +249,7 @@ def look_at_what_was_opened(record: Path, settings: Settings) -> None:
     assert len(opened) == len(stages)
     for stage, (read, written) in zip(stages, opened, strict=True):
         places = {
-            kind: [locate(entry, settings) for entry in entries if entry != "source/"]
+            kind: [locate(entry, settings) for entry in entries if entry not in (SOURCE, DETECTORS)]
             for kind, entries in (("read", stage.reads), ("write", stage.writes))
         }
         own = [place for place in places["write"] if place.name == "bundle.json"]
@@ -268,6 +268,7 @@ def look_at_what_was_opened(record: Path, settings: Settings) -> None:
             for name in read - written
             if not below(name, [*places["read"], *places["write"], *files, *(one.parent for one in own)])
             and not name.startswith(("data/raw/", "data/sample_", "requirements", "src/", "notebooks/"))
+            and not (name == "detectors.toml" and DETECTORS in stage.reads)
             and not is_cache(name)
             and name != index
         }

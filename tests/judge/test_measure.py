@@ -12,6 +12,7 @@ from src.utils.judge.measure import (
     METRICS,
     Said,
     measure,
+    measure_file_facts,
     measure_sources,
     pair_up,
     paired_difference,
@@ -52,6 +53,20 @@ def test_six_answers_give_the_metrics_that_one_counts_on_paper():
         assert found[name].value == pytest.approx(value), name
         assert found[name].low is None, name  # three groups of a class
     assert found["confusion_matrix"] == [[2, 1], [1, 2]]
+
+
+def test_file_facts_are_learnt_from_training_and_measured_elsewhere():
+    rows = [(split, row % 2) for split in ("train", "unseen") for row in range(80)]
+    images = pd.DataFrame(rows, columns=["split", "label"])
+    images["file_name"] = [f"{row}.png" for row in range(len(images))]
+    images["group"] = images["file_name"]
+    images = images.assign(format="PNG", mode="RGB", bytes=9000, height=64, generator="", origin="")
+    images["width"] = 64 + 64 * images["label"]  # AI is wider, but for eight of the forty that are unseen
+    odd = (images["split"] == "unseen") & (images["label"] == 1) & (np.arange(len(images)) % 5 == 0)
+    images.loc[odd, "width"] = 64
+    drawn = part_of(images.sample(frac=1, random_state=0).reset_index(drop=True), "unseen")
+    found = measure_file_facts(images, drawn)
+    assert found["confusion_matrix"] == [[40, 0], [8, 32]] and found["auc"].value == pytest.approx(0.9)
 
 
 def test_the_threshold_decides_what_is_called_ai():

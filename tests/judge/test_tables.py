@@ -39,6 +39,17 @@ def test_detectors_pairs_and_too_few_groups(six):
     assert isinstance(figures.sources_figure(six, "bright"), Figure)
 
 
+def test_what_was_not_asked_and_what_sees_no_picture_have_rows_of_their_own(six):
+    found = six.metrics["always_ai"]["as_it_is"]
+    table = tables.detector_table(
+        six, also={"metadata_only": found}, absent={"sieve": "make detector NAME=sieve fetches it"}
+    )
+    facts, sieve = table.iloc[-2], table.iloc[-1]
+    assert facts.name == ("File facts (no pixels)", "as they are") and facts["Recall"].startswith("1.00")
+    assert sieve.name == ("sieve", "not asked: make detector NAME=sieve fetches it")
+    assert set(sieve) == {"–"} and list(table.columns) == list(tables.detector_table(six).columns)
+
+
 def test_what_is_cheap_has_a_row_each(tmp_path):
     looked = look_at(noise_pictures(tmp_path / "noise", 20), tmp_path / "memory")
     judged = judge(looked, [brightness_detector()], tmp_path / "scores", progress=False)

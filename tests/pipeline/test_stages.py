@@ -115,6 +115,25 @@ def test_a_module_reached_through_another_one_counts(project):
     assert stale(project) == {"01": "changed: src/utils/settings.py"}
 
 
+def test_detectors_of_others_concern_the_stage_that_sets_them_beside_ours(project):
+    (project / "notebooks/stages.toml").write_text(STAGES.replace('["raw/train.csv"]', '["detectors/"]'))
+    finish(project)
+    assert stale(project) == {}
+    steps = (
+        "detectors.toml",
+        "models/detectors/sieve.onnx",
+        "models/sample/detectors/sieve/calibration.json",
+    )
+    for name in steps:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("one")
+        assert stale(project) == {"01": f"changed: {name}"}
+        finish(project)
+    (project / "models/sample/detectors/sieve/bundle.json").write_text("made by the notebook itself")
+    (project / "models/detectors/.lock").touch()
+    assert stale(project) == {}
+
+
 def test_the_code_that_fetches_a_dataset_concerns_the_stage_that_reads_its_source(project):
     (project / "notebooks/stages.toml").write_text(STAGES.replace('["raw/train.csv"]', '["source/"]'))
     for name in ("sample", "kaggle"):
@@ -248,6 +267,6 @@ def test_what_is_measured_of_a_model_has_one_writer_and_is_named_by_its_readers(
     assert (writers["models/cnn_deck/bundle.json"], writers["models/best/bundle.json"]) == ("04", "09")
     order = list(stages)
     assert order.index("06") > order.index("10") and set(order) == {f"{n:02d}" for n in range(1, 15)}
-    known = {*writers, "source/", "raw/train_data/", "rejected/"}
+    known = {*writers, "source/", "raw/train_data/", "rejected/", "detectors/"}
     for number, one in stages.items():
         assert set(one.reads) <= known, number

@@ -17,7 +17,7 @@ SURE, CHANCE, WORSE, FEW = (
 def test_pictures_are_named_and_a_dataset_without_unseen_sources_says_so():
     said = judging.which_pictures("unseen", 1200, 37)
     assert said.startswith(
-        "1,200 pictures of the unseen split, one of each original, in 37 groups. No detector"
+        "1,200 pictures of the unseen split, one of each original, in 37 groups. No model of"
     )
     assert "37 groups. This dataset has no unseen set" in judging.which_pictures("test", 40, 37)
 
@@ -57,6 +57,18 @@ def test_a_pair_is_told_for_each_set_of_pictures():
         "Mine minus Yours on test and unseen: ROC-AUC 0.20 [0.10, 0.30], better on pictures like these.",
         "Mine minus Yours on test: ROC-AUC -0.20 [-0.30, -0.10], worse on pictures like these.",
     ]
+
+
+def test_detectors_of_others_are_told_with_what_is_not_known_of_them():
+    absent = {"sieve": "make detector NAME=sieve fetches it (44 MB, licence MIT)"}
+    said = judging.beside_others("Mine", {"theirs": WORSE}, "the unseen split", absent)
+    assert said[0] == (
+        f"Mine minus theirs on the unseen split: ROC-AUC {WORSE.text()}, worse on pictures like these."
+    )
+    assert "they may have met sources" in said[1]
+    assert said[2].startswith("Detectors of others that were not asked: `sieve`: make detector NAME=sieve")
+    assert len(judging.beside_others("Mine", {}, "the unseen split", absent)) == 1
+    assert judging.beside_others("Mine", {}, "the unseen split", {}) == []
 
 
 def test_a_detector_that_looks_at_nothing_is_not_praised():

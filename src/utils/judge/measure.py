@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.checks.unseen import source_table
+from src.utils.analysis.scoring.baselines import metadata_only
 from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.calibration import calibration_statistic
 from src.utils.analysis.stats.metrics import confusion_matrix, headline_statistic, ranking_statistic
+from src.utils.data.split import group_weights
 from src.utils.estimate import Estimate
 
 METRICS = (
@@ -72,6 +74,19 @@ def measure(part: Part, said: Said, seed: int = 0) -> dict[str, Any]:
         "threshold": said.threshold,
         "confusion_matrix": confusion_matrix(part.label, said.probability, said.threshold),
     }
+
+
+def measure_file_facts(images: pd.DataFrame, part: Part, seed: int = 0) -> dict[str, Any]:
+    """What `measure` gives of a model that reads facts about files only, learnt from the training split.
+
+    Args:
+        images: Readable rows of the manifest.
+        part: Some of them, as their files are.
+        seed: Seed of the model and of the bootstrap.
+    """
+    learnt = metadata_only(images, group_weights(images), seed)
+    said = pd.Series(learnt, images["file_name"])[part.images["file_name"]].to_numpy()
+    return measure(part, Said(said, said, 0.5), seed)
 
 
 def paired_difference(part: Part, first: Said, second: Said, seed: int = 0) -> dict[str, Estimate]:

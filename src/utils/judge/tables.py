@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from src.utils.estimate import Estimate
-from src.utils.judge.deliveries import delivery_title
+from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.judgement import Judgement
 from src.utils.judge.measure import COMPARED
 from src.utils.names import metric_name, model_name
@@ -16,15 +16,32 @@ SHOWN = ("auc", "balanced_accuracy", "f1", "recall", "false_positive_rate")
 """Metrics that a table of detectors has, if no others are asked for."""
 
 
-def detector_table(judgement: Judgement, metrics: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """A row for each detector and delivery, a column a metric."""
-    rows = {
-        (one.title, delivery_title(name)): {
-            metric_name(metric): judgement.metrics[one.name][name][metric].text() for metric in metrics
-        }
+def detector_table(
+    judgement: Judgement,
+    metrics: Sequence[str] = SHOWN,
+    also: Mapping[str, Mapping[str, Estimate]] | None = None,
+    absent: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """A row for each detector and delivery, a column a metric.
+
+    Args:
+        judgement: What was found.
+        metrics: Which columns.
+        also: By model, what was measured of it on the pictures as they are, such as of one that sees none.
+        absent: By detector that could not be asked, why, or how to get it.
+    """
+    measured = {
+        (one.title, delivery_title(name)): judgement.metrics[one.name][name]
         for one in judgement.answers
         for name in judgement.explained
     }
+    measured |= {(model_name(name), delivery_title(AS_IT_IS)): found for name, found in (also or {}).items()}
+    rows = {
+        place: {metric_name(metric): found[metric].text() for metric in metrics}
+        for place, found in measured.items()
+    }
+    nothing = dict.fromkeys(map(metric_name, metrics), "–")
+    rows |= {(name, f"not asked: {why}"): nothing for name, why in (absent or {}).items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Detector", "Pictures"])
 
 

@@ -29,6 +29,9 @@ LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "onnxruntime", 
 SOURCE = "source/"
 """Entry of stages.toml for what the dataset is made from."""
 
+DETECTORS = "detectors/"
+"""Entry of stages.toml for detectors of others that are here."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -133,6 +136,15 @@ def source_files(settings: Settings) -> list[Path]:
     return [settings.root / name for name in settings.dataset.inputs]
 
 
+def detector_files(settings: Settings) -> list[Path]:
+    """Of detectors of others: the table, the files that are here, and what was measured of them."""
+    return [
+        settings.root / "detectors.toml",
+        *sorted(settings.detectors_dir.glob("*.onnx")),
+        *sorted(settings.models_dir.glob("detectors/*/calibration.json")),
+    ]
+
+
 def digest(path: Path) -> str:
     """Content digest of a file; of a folder, a digest of its files' names, sizes and times."""
     if path.is_dir():
@@ -168,6 +180,9 @@ def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     for entry in stage.reads:
         if entry == SOURCE:
             inputs.update({f"source {path.name}": digest(path) for path in source_files(settings)})
+        elif entry == DETECTORS:
+            files = detector_files(settings)
+            inputs.update({path.relative_to(settings.root).as_posix(): digest(path) for path in files})
         else:
             inputs[entry] = digest(locate(entry, settings))
     for library in LIBRARIES:

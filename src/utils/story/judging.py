@@ -20,7 +20,7 @@ def which_pictures(split: str, pictures: int, groups: int) -> str:
     """
     count = f"{pictures:,} pictures of the {split} split, one of each original, in {groups:,} groups."
     if split == "unseen":
-        return f"{count} No detector met their sources."
+        return f"{count} No model of this project met their sources."
     return f"{count} This dataset has no unseen set: their sources may be known to detectors trained on it."
 
 
@@ -69,6 +69,29 @@ def paired(first: str, second: str, differences: Mapping[str, Estimate]) -> list
         f"{_meaning(found, 'better on pictures like these', 'worse on pictures like these')}."
         for where, found in differences.items()
     ]
+
+
+def beside_others(
+    title: str, differences: Mapping[str, Estimate], where: str, absent: Mapping[str, str]
+) -> list[str]:
+    """Say how a model of this project stands beside detectors of others, or how to get them.
+
+    Args:
+        title: The model's name for people.
+        differences: By detector that was asked, the model's ROC-AUC minus its.
+        where: The pictures' name.
+        absent: By detector that was not asked, how to get it.
+    """
+    said = [one for other, found in differences.items() for one in paired(title, other, {where: found})]
+    if differences:
+        said.append(
+            "What detectors of others learned on is not known in full: they may have met sources that are "
+            "unseen to the models of this project."
+        )
+    if absent:
+        ways = "; ".join(f"`{name}`: {as_it_is(why)}" for name, why in absent.items())
+        said.append(f"Detectors of others that were not asked: {ways}. Then run this notebook again.")
+    return said
 
 
 def says_always_ai(metrics: Mapping[str, Estimate]) -> str:

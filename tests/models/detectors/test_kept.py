@@ -16,7 +16,7 @@ from src.app import __main__ as app
 from src.app.model import BundleModel, public_facts
 from src.utils import evaluate, predict
 from src.utils.judge import report
-from src.utils.judge.detectors.load import load_detector
+from src.utils.judge.detectors.load import load_detector, load_kept
 from src.utils.models.bundle.bundle import default_bundle_dir, load_bundle
 from src.utils.models.bundle.predictor import UNCALIBRATED_HERE, Predictor
 from src.utils.models.detectors import __main__ as command
@@ -164,6 +164,32 @@ def test_the_page_and_the_judge_take_it(project):
     assert (detector.name, detector.threshold, detector.calibrated) == ("stand_in", 0.65, False)
     odds = detector.ask([detector.read(grey(220)), detector.read(grey(60))])
     assert detector.meaning(odds) == pytest.approx([said(220), said(60)], abs=2e-3)
+
+
+def test_the_notebook_takes_those_that_are_here_and_fetches_none(project):
+    settings, _, server = project
+    here, absent = load_kept(settings)
+    assert here == [] and absent == {
+        "stand_in": "make detector NAME=stand_in fetches it (a size that the table does not know, "
+        "licence MIT)"
+    }
+    folder = find_model("stand_in", settings)
+    for path in folder.iterdir():  # the file alone is here, as after a fetch for another dataset
+        path.unlink()
+    folder.rmdir()
+    (detector,), absent = load_kept(settings)
+    assert (detector.name, detector.threshold, detector.calibrated) == (
+        "stand_in",
+        0.65,
+        False,
+    ) and not absent
+    assert "Stand-in, by the tests; licence MIT; uncalibrated here, so as published." in detector.about
+    calibrate_by_hand(folder)
+    (detector,), _ = load_kept(settings)
+    assert detector.calibrated and detector.about.endswith("calibrated here.") and len(server.calls) == 1
+    (settings.detectors_dir / "stand_in.onnx").write_bytes(b"another file")
+    here, absent = load_kept(settings)
+    assert here == [] and "has SHA-256" in absent["stand_in"]
 
 
 def test_it_is_judged_by_its_name(project, tmp_path, monkeypatch, capsys):

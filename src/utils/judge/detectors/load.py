@@ -20,7 +20,10 @@ from src.utils.judge.detectors.network import load_network
 from src.utils.models.bundle.bundle import Bundle
 from src.utils.models.bundle.calibration import point_value
 from src.utils.models.bundle.predictor import Predictor
-from src.utils.settings import UserError
+from src.utils.models.detectors import kept
+from src.utils.models.detectors.fetch import detector_file
+from src.utils.models.detectors.table import read_table
+from src.utils.settings import Settings, UserError
 
 NETWORK_SUFFIXES = (".onnx", ".keras", ".h5", ".hdf5")
 
@@ -82,10 +85,44 @@ def load_bundle_detector(folder: Path) -> Detector:
         meaning=partial(bundle_probability, bundle),
         threshold=bundle.threshold,
         calibrated=bundle.calibration is not None,
-        about="A detector of others, asked as detectors.toml says."
-        if "detector" in bundle.facts
-        else "A bundle of this project.",
+        about=_about(bundle),
     )
+
+
+def _about(bundle: Bundle) -> str:
+    told = bundle.facts.get("detector")
+    if not told:
+        return "A bundle of this project."
+    state = "calibrated here" if bundle.calibration else "uncalibrated here, so as published"
+    return (
+        f"A detector of others, asked as detectors.toml says: {told['title']}, by {told['authors']}; licence "
+        f"{told['licence']}; {state}."
+    )
+
+
+def load_kept(settings: Settings) -> tuple[list[Detector], dict[str, str]]:
+    """The detectors of `detectors.toml` whose files are here; nothing is fetched.
+
+    Args:
+        settings: Says where files and bundles lie.
+
+    Returns:
+        The detectors, calibrated or not; and by name one clause on each of the others: how to get it, or what
+        is wrong with its file.
+
+    Raises:
+        UserError: The table is wrong.
+    """
+    here, absent = [], {}
+    for name, entry in read_table(kept.TABLE).items():
+        if not detector_file(settings.detectors_dir, name).is_file():
+            absent[name] = entry.offer
+            continue
+        try:
+            here.append(load_bundle_detector(kept.keep_detector(settings, entry, progress=False)))
+        except UserError as error:
+            absent[name] = str(error)
+    return here, absent
 
 
 def bundle_probability(bundle: Bundle, odds: NDArray[np.float64]) -> NDArray[np.float64]:

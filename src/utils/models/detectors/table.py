@@ -61,6 +61,11 @@ class Entry:
         )
 
     @property
+    def offer(self) -> str:
+        """One clause: how to get it, and what that costs."""
+        return f"make detector NAME={self.name} fetches it ({self.megabytes}, licence {self.licence})"
+
+    @property
     def claims(self) -> list[str]:
         """What others say of it, a sentence each, with who says so."""
         return [f"Published by {one['by']}; not run by us: {one['figures']}" for one in self.published]
