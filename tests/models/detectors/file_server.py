@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
@@ -22,6 +23,8 @@ class FileServer(LocalServer):
         kind: The media type it claims.
         told_length: Whether it says how long the file is.
         stalls: Send half and then nothing.
+        drips: Seconds before each quarter of what it sends.
+        silent: Take a request and never answer.
         calls: (path, Range header or None) of each request.
     """
 
@@ -33,6 +36,8 @@ class FileServer(LocalServer):
     kind: str = "application/octet-stream"
     told_length: bool = True
     stalls: bool = False
+    drips: float = 0.0
+    silent: bool = False
     calls: list[tuple[str, str | None]] = field(default_factory=list)
 
     @property
@@ -53,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         site, asked = self.site, self.headers["Range"]
         site.calls.append((self.path, asked))
+        if site.silent:
+            return site.wait()
         if site.statuses:
             return self._empty(site.statuses.pop(0))
         if site.redirect and self.path == "/model.onnx":
@@ -69,10 +76,18 @@ class _Handler(BaseHTTPRequestHandler):
         if site.told_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if site.drips:
+            return self._drip(body)
         self.wfile.write(body[: len(body) // 2 if site.stalls else site.cuts.pop(0) if site.cuts else None])
         if site.stalls:
             self.wfile.flush()
             site.wait()
+
+    def _drip(self, body: bytes) -> None:
+        quarter = -(-len(body) // 4)
+        for start in range(0, len(body), quarter):
+            time.sleep(self.site.drips)
+            self.wfile.write(body[start : start + quarter])
 
     def _empty(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -49,7 +49,9 @@ def refused(folder, wanted, **options):
     with pytest.raises(UserError) as caught:
         fetch_detector(wanted, folder, progress=False, **options)
     said = str(caught.value)
-    assert "\n" not in said and str(folder / "stand_in.onnx") in said and "model.onnx" in said
+    assert "\n" not in said
+    for part in (str(folder / "stand_in.onnx"), wanted.address, wanted.sha256):
+        assert part in said, part
     return said
 
 
@@ -74,9 +76,7 @@ def test_a_download_that_breaks_goes_on_where_it_was(tmp_path, server):
 
 
 def test_a_later_call_goes_on_too_and_one_for_another_file_does_not(tmp_path, server):
-    server.cuts, server.statuses = [1000], [200]
     server.cuts = [1000]
-    server.statuses = []
     part = f".stand_in-{sha256_bytes(SHA.encode())[:16]}.part"
     (tmp_path / part).write_bytes(DATA[:700])
     (tmp_path / ".stand_in-0123.part").write_bytes(b"of another release")
@@ -162,6 +162,13 @@ def test_one_that_stops_sending_is_not_waited_for(tmp_path, server):
     server.stalls = False
     fetch_detector(entry(server), tmp_path, progress=False)
     assert server.calls[-1][1] not in (None, "bytes=0-")
+
+
+def test_one_that_is_slow_is_waited_for_and_one_that_never_answers_is_not(tmp_path, server):
+    server.drips = 0.1  # seconds before each piece, a third of what is waited
+    assert fetch_detector(entry(server), tmp_path / "a", progress=False)[1] == SHA and len(server.calls) == 1
+    server.silent = True
+    assert "sent nothing for 0 s" in refused(tmp_path / "b", entry(server))
 
 
 def test_without_a_network_it_says_so(tmp_path, server):
