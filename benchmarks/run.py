@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import server
+from benchmarks import detector_cost, server
 from benchmarks.timing import Task, measure
 from src.utils.data.pictures.listing import is_image_name
 from src.utils.environment import quiet_start
@@ -54,6 +54,7 @@ def main() -> int:
         print("Serving uploads …", flush=True)
         uploads = sorted(folder.glob("[01]/*"))
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
+    print("Asking a detector of others' architecture …", flush=True)
     report = {
         "schema": 1,
         "machine": describe_machine(),
@@ -62,6 +63,7 @@ def main() -> int:
         "once": once,
         "tasks": rows,
         "server": served,
+        "detector": detector_cost.measure_all(quick),
     }
     write_json(RESULT, report)
     print(as_table(report))
@@ -190,6 +192,7 @@ def as_table(report: dict[str, Any]) -> str:
             f"{row['name']:<24}{deck['pictures_per_second']:>10}{ours['pictures_per_second']:>10}"
             f"{row['times_faster']:>8}×{deck['busy_cores']:>13}{ours['busy_cores']:>6}"
         )
+    lines += ["", *detector_cost.as_lines(report["detector"])]
     return "\n".join([*lines, "", *server.as_lines(report["server"])])
 
 

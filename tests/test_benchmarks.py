@@ -9,13 +9,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
+from benchmarks import detector_cost, server, timing
 from benchmarks import run as benchmark
-from benchmarks import server, timing
 from benchmarks.run import as_table, collect_pictures, make_picture
 from benchmarks.timing import Task, measure
+from src.utils.models.detectors.runtime import load_network
 from src.utils.settings import Settings
+from tests.models.detectors.stand_ins import bright_network
 
 
 def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +46,15 @@ def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: py
     assert row["ours"]["pictures_per_second"] == 20.0 and row["times_faster"] == 4.0
 
 
+DETECTOR = {
+    "file_mb": 22.5,
+    "milliseconds_alone": 70.0,
+    "pictures_per_second": 20.5,
+    "busy_cores": 1.9,
+    "memory_mb": 250.0,
+}
+
+
 def test_table_shows_every_task() -> None:
     way = {"pictures_per_second": 5.0, "busy_cores": 1.5}
     machine = {"processor": "P", "cores": 2, "load_average": 0.1, "training_precision": "float32, because"}
@@ -50,10 +64,13 @@ def test_table_shows_every_task() -> None:
         "once": {"decoding_pictures_per_second": 700.0},
         "tasks": [{"name": "some work", "deck": way, "ours": way, "times_faster": 1.0}],
         "server": {"clients": {}},
+        "detector": {"network": "N", "parameters": 2_000_000, "precisions": {"8 bits": DETECTOR}},
     }
     table = [line.split() for line in as_table(report).splitlines()]
     assert ["some", "work", "5.0", "5.0", "1.0×", "1.5", "1.5"] in table
     assert table[-1][:2] == ["uploads", "requests/s"]
+    assert ["N,", "2.0", "million", "parameters"] in table
+    assert ["8", "bits", "22.5", "70.0", "20.5", "1.9", "250.0"] in table
 
 
 def test_pictures_come_from_the_split_where_there_is_one(
@@ -70,6 +87,40 @@ def test_pictures_come_from_the_split_where_there_is_one(
     assert "sample" in collect_pictures(tmp_path / "linked", 4)
     linked = sorted((tmp_path / "linked").glob("[01]/*"))
     assert [path.name for path in linked] == ["0.jpg", "2.jpg"] * 2 and linked[0].read_bytes() == b"x"
+
+
+# --- a detector of others ---------------------------------------------------------------------------------
+
+
+def test_the_network_has_the_architectures_size_and_answers_in_every_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert detector_cost.parameter_count() == 21_811_969  # 22.2 million with a layer of 1,000 classes
+    smaller = {"SIDE": 64, "WIDTH": 96, "HEADS": 3, "HIDDEN": 192, "BLOCKS": 2}
+    for name, value in smaller.items():
+        monkeypatch.setattr(detector_cost, name, value)
+    files = detector_cost.write_precisions(tmp_path)
+    weights = [
+        numpy_helper.to_array(one) for one in onnx.load(files["32 bits"]).graph.initializer if one.dims
+    ]
+    learnt = sum(one.size for one in weights if one.dtype == np.float32)
+    assert learnt == detector_cost.parameter_count()
+    sizes = [path.stat().st_size for path in files.values()]
+    assert sizes[1] < 0.6 * sizes[0] and sizes[2] < 0.6 * sizes[0]
+    pixels = np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)
+    whole, half, eight = (load_network(path, 64, threads=1)(pixels) for path in files.values())
+    assert np.isfinite(whole) and half == pytest.approx(whole, abs=0.01)
+    assert eight == pytest.approx(whole, abs=0.05) and eight != whole
+
+
+def test_what_a_detector_costs_is_measured_in_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bright_network(tmp_path / "net.onnx", size=detector_cost.SIDE)
+    found = detector_cost.measure_file(path, pictures=2, repeats=2)
+    assert len(found["runs"]) == 2 and found["file_mb"] == 0.0
+    assert found["pictures_per_second"] == pytest.approx(2 / found["seconds"], rel=0.01)
+    assert found["milliseconds_alone"] > 0
 
 
 # --- the servers ------------------------------------------------------------------------------------------

@@ -78,6 +78,20 @@ def test_speed_is_shown_from_the_benchmark_and_left_alone_without_one():
     assert "P, 2 cores, 8 pictures" in filled
 
 
+def test_what_a_detector_costs_is_shown_once_it_was_measured():
+    text = "<!-- detector:begin -->\nold\n<!-- detector:end -->\n"
+    assert "Not measured yet" in fill_blocks(text, {"benchmark": BENCHMARK})
+    cost = {"file_mb": 22.6, "milliseconds_alone": 70.4, "pictures_per_second": 20.5, "busy_cores": 1.94}
+    found = {"network": "ViT-S/16", "parameters": 21_811_969}
+    found["precisions"] = {"8 bits": cost | {"memory_mb": 250.0}, "32 bits": cost | {"memory_mb": None}}
+    filled = fill_blocks(text, {"benchmark": {**BENCHMARK, "detector": found}})
+    assert (
+        "| 8 bits | 23 | 70 | 20.5 | 1.9 | 250 |" in filled
+        and "| 32 bits | 23 | 70 | 20.5 | 1.9 | – |" in filled
+    )
+    assert "ViT-S/16, 21.8 million parameters" in filled and "P, 2 cores." in filled
+
+
 def test_an_unknown_block_is_an_error():
     with pytest.raises(KeyError, match="weather"):
         fill_blocks("<!-- weather:begin --><!-- weather:end -->", {})

@@ -27,7 +27,7 @@ from src.utils.names import interval_text, metric_name, model_name
 from src.utils.pipeline.stages import load_stages, why_stale
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
-SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md")
+SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md", "docs/DETECTORS.md")
 """Documents with generated blocks and promoted figures."""
 
 HEADLINE = ("balanced_accuracy", "auc")
@@ -142,6 +142,38 @@ def serving_block(benchmark: dict[str, Any]) -> str:
     )
 
 
+def detector_block(benchmark: dict[str, Any]) -> str:
+    """What a network of the architecture of the field's open detectors costs."""
+    found = benchmark.get("detector")
+    if not found:
+        return "Not measured yet: `make benchmark` does."
+    rows = [
+        [
+            name,
+            f"{one['file_mb']:.0f}",
+            f"{one['milliseconds_alone']:,.0f}",
+            f"{one['pictures_per_second']:,.1f}",
+            f"{one['busy_cores']:.1f}",
+            f"{one['memory_mb']:,.0f}" if one["memory_mb"] else "–",
+        ]
+        for name, one in found["precisions"].items()
+    ]
+    header = [
+        "computed in",
+        "file, MB",
+        "one picture alone, ms",
+        "pictures a second",
+        "busy cores",
+        "memory, MB",
+    ]
+    machine = benchmark["machine"]
+    return (
+        f"{markdown_table(header, rows)}\n\n{found['network']}, {found['parameters'] / 1e6:.1f} million "
+        f"parameters, each precision in a process of its own; medians. {machine['processor']}, "
+        f"{machine['cores']} cores."
+    )
+
+
 def _measured_on(benchmark: dict[str, Any]) -> str:
     machine = benchmark["machine"]
     return (
@@ -155,6 +187,7 @@ BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "notebooks": ("results", notebooks_block),
     "speed": ("benchmark", speed_block),
     "serving": ("benchmark", serving_block),
+    "detector": ("benchmark", detector_block),
 }
 """Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`, with the file
 below docs/ that they are made from and what makes them."""
