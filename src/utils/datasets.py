@@ -12,10 +12,13 @@ DEMONSTRATION = "This is a demonstration made with a small sample, not a detecto
 """The notice wherever data or a model of a dataset that is only a demonstration is shown."""
 
 BETTER_DETECTOR = (
-    "A far better detector, of others, is one command away: make detector NAME=sieve fetches it (22 "
-    "million parameters of 16 bits, some 44 MB), and make calibrate MODEL=sieve measures it here."
+    "A far better detector, of others, is one command away: make detector NAME=sieve fetches it (some 44 MB, "
+    "licence MIT), and make calibrate MODEL=sieve measures it here."
 )
-"""Follows the notice wherever a model of such a dataset answers: `predict`, page, README, model card."""
+"""Follows the notice wherever a model of such a dataset answers: `predict`, page, README, model card.
+
+Its size is that of 22 million parameters of 16 bits.
+"""
 
 
 @dataclass(frozen=True)

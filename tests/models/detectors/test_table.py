@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from src.utils.datasets import BETTER_DETECTOR
 from src.utils.models.detectors.table import TABLE, read_table
 from src.utils.settings import PROJECT_ROOT, UserError
 
@@ -32,6 +33,14 @@ def test_the_two_entries_are_those_that_were_published():
         assert entry.authors and entry.licence and entry.paper and entry.title
         assert all(re.match(r"Published by .+; not run by us: ", one) for one in entry.claims)
         assert entry.claims
+
+
+def test_whoever_is_answered_by_the_samples_model_is_told_what_another_costs():
+    sieve = read_table()["sieve"]
+    documents = [(PROJECT_ROOT / name).read_text() for name in ("README.md", "MODEL_CARD.md")]
+    for text in (BETTER_DETECTOR, *documents):
+        assert "make detector NAME=sieve" in text and "make calibrate MODEL=sieve" in text
+        assert f"some 44 MB, licence {sieve.licence}" in text
 
 
 def test_an_entry_of_ones_own_is_five_lines(tmp_path):
