@@ -19,9 +19,10 @@ from src.utils.datasets import BETTER_DETECTOR, DATASETS, DEMONSTRATION
 from src.utils.models.bundle.bundle import FACTS_FILE
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.models.detectors.kept import answering_bundle
+from src.utils.models.detectors.recipe import Recipe
 from src.utils.models.store.bucket import ModelStore
 from src.utils.models.store.model_cache import fetch_in_child
-from src.utils.names import model_name
+from src.utils.names import model_name, percent
 from src.utils.settings import Settings, UserError
 
 log = logging.getLogger(__name__)
@@ -217,18 +218,42 @@ def public_facts(model: Model) -> dict[str, Any]:
     Returns:
         `name`, `title` (for people), `version` (the first digits of its file's SHA-256), `trained_on` and
         `reading` (sentences), `notice` (what to say first, or nothing), and `PUBLIC_FACTS` where the
-        bundle has them.
+        bundle has them; of a detector of others also `published_calibration` and `measured` (sentences).
     """
     facts = model.facts
-    return {
+    told = {
         "name": model.name,
         "title": facts.get("detector", {}).get("title") or model_name(model.name),
         "version": str(facts.get("model_sha256", ""))[:VERSION_DIGITS],
         "trained_on": describe_training(facts),
         "reading": describe_reading(facts),
         "notice": f"{DEMONSTRATION} {BETTER_DETECTOR}" if facts.get("demonstration") else "",
-        **{name: facts[name] for name in PUBLIC_FACTS if name in facts},
     }
+    if "detector" in facts:
+        told |= {"published_calibration": describe_published(facts), "measured": describe_measuring(facts)}
+    return told | {name: facts[name] for name in PUBLIC_FACTS if name in facts}
+
+
+def describe_published(facts: Mapping[str, Any]) -> str:
+    """Say what a detector's published calibration is, and whether its probabilities here are that one's."""
+    recipe = Recipe.of(facts["recipe"])
+    use = (
+        "Here its probabilities are measured instead."
+        if facts["calibrated"]
+        else "Uncalibrated here: its probabilities are these, until they are measured."
+    )
+    return (
+        f"Log-odds of AI are {recipe.scale:g} × logit + {recipe.offset:g}, and a picture is called AI from "
+        f"{percent(recipe.threshold)} on. {use}"
+    )
+
+
+def describe_measuring(facts: Mapping[str, Any]) -> str:
+    """Say on what a detector of others was measured by whoever runs it."""
+    if "measured_on" not in facts:
+        return f"Nothing yet: make calibrate MODEL={facts['name']} measures it."
+    dataset = DATASETS.get(facts["measured_on"])
+    return f"Validation and unseen pictures of {dataset.full_name if dataset else facts['measured_on']}."
 
 
 def describe_training(facts: Mapping[str, Any]) -> str:

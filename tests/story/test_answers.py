@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from src.utils.datasets import DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.estimate import Estimate
 from src.utils.story.answers import (
+    better_detector,
     calibration_sentence,
     chance_sentences,
     fair_sentence,
@@ -104,11 +105,22 @@ def test_trust_is_what_was_measured() -> None:
     assert said.startswith(DEMONSTRATION) and "0.62 (interval not estimable)" in said
     assert "has not been measured" in trust_sentence({"metrics": {}})
     assert "not proof" in trust_sentence({"demonstration": False})
+    others = {"detector": {}, "metrics": {"test": {"auc": {}}, "unseen": {"auc": auc}}}
+    assert "On pictures of unseen sources, which it may have met, its ROC-AUC is 0.62" in trust_sentence(
+        others
+    )
+
+
+def test_whoever_is_answered_by_a_demonstration_is_told_of_a_better_detector() -> None:
+    assert better_detector({"demonstration": True}) == BETTER_DETECTOR
+    assert better_detector({"demonstration": False}) == better_detector({}) == ""
 
 
 def test_a_model_without_calibration_says_what_to_run() -> None:
     policy = {"ai_from": 0.85, "clear_up_to": 0.2, "why_no_ai": "", "why_no_clear": ""}
     assert "run notebook 10" in calibration_sentence({"calibrated": False, "policy": policy})
+    others = {"calibrated": False, "policy": policy, "detector": {}, "name": "sieve"}
+    assert "run `make calibrate MODEL=sieve`, then this" in calibration_sentence(others)
     assert calibration_sentence({"calibrated": True, "policy": policy}) == (
         "This model is calibrated. *AI-generated* where the whole interval lies above 85 %. "
         "*No sign of AI* where the whole interval lies below 20 %."

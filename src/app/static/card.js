@@ -85,7 +85,7 @@ export class Card {
     this.root.dataset.state = "done";
     this.root.dataset.verdict = verdictKind(entry);
     this.find(".verdict").textContent = verdictWords(entry);
-    this.find(".sentence").textContent = explain(entry);
+    this.find(".sentence").textContent = explain(entry, facts);
     this.find(".reason").textContent = reasonSentence(entry);
     this.find(".record").textContent = trackRecord(facts);
     this.showScale(entry);

@@ -79,9 +79,14 @@ export function reasonSentence({ reason }) {
   return reason ? keepTogether(`${reason[0].toUpperCase()}${reason.slice(1).replace(/\.$/, "")}.`) : "";
 }
 
-export function explain(entry) {
+// What its authors' calibration makes of a picture, as long as a detector of others has no interval here.
+function publishedSentence({ probability_ai: probability, probability_low: low }, { detector }) {
+  return detector && low === null ? `Probability of AI as its authors calibrated it: ${percent(probability)}.` : "";
+}
+
+export function explain(entry, facts) {
   const caveat = entry.verdict === "No sign of AI" ? "That is no proof that a person made it." : "";
-  return [probabilitySentence(entry), caveat].filter(Boolean).join(" ");
+  return [probabilitySentence(entry), publishedSentence(entry, facts), caveat].filter(Boolean).join(" ");
 }
 
 // How the pictures on the page stand; a state is "" while open, then a verdict or "error".
@@ -194,7 +199,7 @@ export function reportRows(result, facts) {
     ["SHA-256", result.sha256],
     ["The file declares", declaredSentence(result.declared)?.text ?? "Neither a generator nor a camera's signature."],
     ["Verdict", verdictWords(result)],
-    ["What that means", explain(result)],
+    ["What that means", explain(result, facts)],
     ["Why", reasonSentence(result)],
     ["Track record", trackRecord(facts)],
     ["Model", `${facts.title} (${facts.name}), version ${facts.version || "unknown"}, trained on ${facts.trained_on}`],

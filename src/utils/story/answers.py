@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from src.utils.datasets import DEMONSTRATION
+from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.estimate import Estimate
 from src.utils.names import interval_text, percent
 
@@ -141,12 +141,17 @@ def trust_sentence(card: Mapping[str, Any]) -> str:
     """Say how far a model's answers may be trusted, from what was measured of it.
 
     Args:
-        card: All that is known of the model; used are `demonstration` and the ROC-AUC in
-            `metrics.test.auc`, an object of `value`, `low` and `high`.
+        card: All that is known of the model; used are `demonstration`, whether it is a `detector` of others,
+            and the ROC-AUC in `metrics.test.auc`, or of such a detector in `metrics.unseen.auc`: an object of
+            `value`, `low` and `high`.
     """
-    auc = card.get("metrics", {}).get("test", {}).get("auc")
+    others = "detector" in card
+    auc = card.get("metrics", {}).get("unseen" if others else "test", {}).get("auc")
+    pictures = (
+        "pictures of unseen sources, which it may have met," if others else "test pictures it never met,"
+    )
     measured = (
-        f"On test pictures it never met, its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
+        f"On {pictures} its ROC-AUC is {Estimate(**auc).text()}; a coin toss has 0.50."
         if auc
         else "It has not been measured on pictures it never met."
     )
@@ -155,17 +160,24 @@ def trust_sentence(card: Mapping[str, Any]) -> str:
     )
 
 
+def better_detector(card: Mapping[str, Any]) -> str:
+    """Say how to get a detector of others; empty for a model that is no demonstration."""
+    return BETTER_DETECTOR if card.get("demonstration") else ""
+
+
 def calibration_sentence(card: Mapping[str, Any]) -> str:
     """Say what a model's verdicts rest on.
 
     Args:
-        card: All that is known of the model; used are `calibrated` and `policy`.
+        card: All that is known of the model; used are `calibrated`, `policy`, and the `name` of a `detector`
+            of others.
     """
     policy = card["policy"]
     if not card["calibrated"]:
+        step = f"`make calibrate MODEL={card['name']}`" if "detector" in card else "notebook 10"
         return (
-            "This model is not calibrated yet, so every verdict is *Uncertain*: run notebook 10, then this "
-            "one again."
+            f"This model is not calibrated yet, so every verdict is *Uncertain*: run {step}, then this one "
+            "again."
         )
     ai, clear = (
         why if edge is None else f"*{verdict}* where the whole interval lies {side} {percent(edge)}."
