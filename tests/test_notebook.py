@@ -63,6 +63,7 @@ def test_counts_by_class_sum_up_what_is_left_over():
 
 
 def test_facts_are_laid_out_with_readable_numbers():
+    assert facts_table({}, otherwise="Nothing is known.").data == "Nothing is known."
     table = facts_table({"pictures": 79950, "from": "here"}).data
     assert table.splitlines()[2:] == ["| pictures | 79,950 |", "| from | here |"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from src.utils.datasets import DEMONSTRATION
 from src.utils.names import as_it_is
 from src.utils.pipeline.stages import Stage, load_stages
-from src.utils.plots.figure.saving import SavedFigure, drop_figure, save_figure
+from src.utils.plots.figure.saving import SavedFigure, drop_figure, drop_others, save_figure
 from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
 
@@ -84,6 +84,16 @@ class Run:
         run += ", smoke profile" if settings.smoke else ""
         return save_figure(figure, name, caption, alt, settings.figures_dir, self.stage.name, kind, run)
 
+    def drop_others(self, kept: Iterable[SavedFigure | Markdown], pattern: str) -> None:
+        """Remove this notebook's figures that an earlier run left and this one did not save.
+
+        Args:
+            kept: What `save` returned.
+            pattern: Which files are meant, such as `07_*.jpg`.
+        """
+        saved = [one for one in kept if isinstance(one, SavedFigure)]
+        drop_others(self.settings.figures_dir, saved, pattern)
+
 
 def open_notebook(name: str, *packages: str, settings: Settings | None = None) -> Run:
     """Begin a notebook.
@@ -121,8 +131,15 @@ def show(table: pd.DataFrame | str, otherwise: str = "") -> pd.DataFrame | Markd
     return Markdown(otherwise) if otherwise and table.empty else table
 
 
-def facts_table(facts: Mapping[str, object]) -> Markdown:
-    """Lay named facts out as a table of two columns, with long sentences whole."""
+def facts_table(facts: Mapping[str, object], otherwise: str = "") -> Markdown:
+    """Lay named facts out as a table of two columns, with long sentences whole.
+
+    Args:
+        facts: By name.
+        otherwise: The sentence for no facts.
+    """
+    if not facts:
+        return Markdown(otherwise)
     lines = ["| | |", "| --- | --- |"]
     for name, value in facts.items():
         said = f"{value:,}" if isinstance(value, int) else as_it_is(str(value))

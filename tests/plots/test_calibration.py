@@ -8,6 +8,7 @@ from matplotlib.collections import PathCollection
 
 from src.utils.estimate import Estimate
 from src.utils.plots.calibration import coverage_plot, reliability_plot, threshold_plot
+from src.utils.plots.figure.style import NO_INTERVAL
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 ENTRY = Estimate(0.21, 0.1, 0.3)
@@ -32,7 +33,8 @@ def test_marks_lie_where_said_and_true_meet() -> None:
     before, after = (one.get_offsets().tolist() for one in marks)
     assert before == [[0.1, 0.4], [0.9, 0.6]]
     assert after == [[0.5, 0.5]]
-    assert words(right) == ["before: error 0.21 [0.10, 0.30]", "after: error 0.04 (interval not estimable)"]
+    assert words(right) == ["before: error 0.21 [0.10, 0.30]", "after: error 0.04"]
+    assert figure.get_supxlabel().split() == f"A note. {NO_INTERVAL}".split()
     assert nothing_is_cut_off(figure)
 
 
@@ -88,4 +90,10 @@ def test_coverage_is_drawn_for_each_part_and_the_title_tells_the_last_one() -> N
     assert lines(axes)[0][:2] == [[0.9, 0.9], [0.5, 1.0]]
     assert "80 % right" in words(axes) and "unseen" in words(axes)
     assert nothing_is_cut_off(figure)
-    assert "no answer on the test" in title(coverage_plot({"test": test.iloc[2:]}))
+    assert "no answer on the unseen" in title(coverage_plot({"test": test, "unseen": test.iloc[2:]}))
+    assert coverage_plot({"test": test.iloc[2:]}).startswith("The model answers on no picture")
+
+
+def test_a_curve_below_half_stays_on_the_axes() -> None:
+    worse = pd.DataFrame({"cut_off": [0.5, 0.7], "answered": [1.0, 0.5], "right": [0.3, 0.2]})
+    assert coverage_plot({"test": worse}).axes[0].get_ylim()[0] < 0.2

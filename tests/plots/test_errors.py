@@ -36,8 +36,13 @@ def test_every_picture_is_a_dot_in_the_row_of_its_outcome() -> None:
 
 def test_no_mistake_only_mistakes_and_no_pictures() -> None:
     assert "no mistake" in title(outcome_plot(["true negative"], [0.1]))
-    assert "wrong on all" in title(outcome_plot(["false positive"], [0.9]))
-    assert "no mistake" in title(outcome_plot([], []))
+    assert "wrong on every one" in title(outcome_plot(["false positive"], [0.9]))
+    assert outcome_plot([], []) == "There are no pictures that were answered."
+
+
+def test_one_answer_for_every_picture_is_the_title() -> None:
+    figure = outcome_plot(["false positive", "true positive"], [0.52, 0.54], "Deck's CNN")
+    assert title(figure) == "Deck's CNN calls every picture AI, 53 % sure (median)"
 
 
 def test_mistakes_are_shown_surest_first_with_what_is_in_them() -> None:
@@ -56,9 +61,9 @@ def test_mistakes_are_shown_surest_first_with_what_is_in_them() -> None:
     assert texts[-1] == "60 % · black_and_gold_g…"
     assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 2
     assert title(error_gallery(pictures, [0.1] * 7, 1, 7)) == "AI-generated, but called human-made: 7 in all"
-    none = error_gallery([], [], 1, 0)
-    assert title(none) == "AI-generated, but called human-made: 0 in all"
-    assert none.texts[-1].get_text() == "none"
+    unsure = error_gallery(pictures, [0.51] * 7, 0, 12)
+    assert title(unsure) == "Human-made, but called AI: 12 in all, none with more than 51 % confidence"
+    assert error_gallery([], [], 1, 0) == "No AI-generated picture is answered wrongly."
 
 
 def effects(**columns: list) -> pd.DataFrame:
@@ -86,11 +91,13 @@ def test_effects_have_a_panel_a_kind_and_are_filled_where_they_hold() -> None:
 
 
 def test_nothing_measurable_and_nothing_to_compare_are_said() -> None:
-    assert title(effects_plot(effects(p_adjusted=[0.5] * 3))).startswith("Nothing measurable")
+    assert title(effects_plot(effects(p_adjusted=[0.5] * 3))) == (
+        "Wrong and right answers: no difference survives correction (3 comparisons)"
+    )
     assert "Nothing here could be tested" in title(effects_plot(effects(p_adjusted=[np.nan] * 3)))
     one = effects_plot(effects().iloc[[1]])
     title(one)
-    assert one.axes[0].texts[0].get_text() == "nothing to compare"
+    assert [axes.get_title("left") for axes in one.axes] == ["False negatives"]
     assert effects_plot(effects().head(0)).startswith("In neither class")
 
 
@@ -120,7 +127,9 @@ def test_each_property_has_a_panel_with_its_bins(properties: int, count: int) ->
     assert line.get_ydata().tolist() == [step / count for step in range(count)]
     assert panels[0].lines[0].get_ydata()[0] == 0.6
     labels = [label.get_text() for label in panels[0].get_xticklabels()]
-    assert labels[0] == "0–\n1.5" and sum(map(bool, labels)) == (2 if count > 3 else count)
+    assert labels[0] == ("0.0–\n1.5" if count < 10 else "0–\n2") and sum(map(bool, labels)) == (
+        2 if count > 3 else count
+    )
 
 
 def test_no_property_is_said() -> None:
@@ -162,10 +171,10 @@ def test_without_intervals_no_difference_is_claimed() -> None:
     assert "at most 20 originals stand behind a row" in title(
         accuracy_by_plot(by_value().assign(low=np.nan), "subject", 0.6)
     )
-    assert title(accuracy_by_plot(by_value().head(1), "subject", 0.6)) == "Accuracy by subject"
-    assert accuracy_by_plot(by_value().head(0), "generator", 0.6) == (
-        "Nothing to compare by generator: none is known of enough groups."
-    )
+    for few in (0, 1):
+        assert accuracy_by_plot(by_value().head(few), "generator", 0.6) == (
+            "Nothing to compare by generator: not two of them are known of enough groups."
+        )
 
 
 def test_threshold_and_precision_recall_are_drawn_as_given() -> None:
@@ -180,6 +189,17 @@ def test_threshold_and_precision_recall_are_drawn_as_given() -> None:
     assert lines["false-positive rate"].tolist() == [1, 0.3, 0]
     assert lines["AI missed"].tolist() == pytest.approx([0, 0.1, 1])
     assert right.lines[1].get_xdata(orig=True).tolist() == [1.0, 0.5]
-    one_class = threshold_plot(sweep.assign(recall=np.nan), curve.head(0), 0.0)
-    title(one_class)
-    assert "nothing is AI-generated" in [text.get_text() for text in one_class.axes[1].texts]
+    only_human = threshold_plot(sweep.assign(recall=np.nan), curve.head(0), 0.0)
+    assert only_human.endswith("pictures of one class only.")
+    assert threshold_plot(sweep.assign(fpr=np.nan), curve, 1.0) == only_human
+
+
+def test_what_varies_by_rounding_only_has_no_panel_and_no_tick_of_5e_31() -> None:
+    noise = bins(1, 3).assign(property="hue", **{"from": [0.0, 1e-31, 2e-31], "to": [1e-31, 2e-31, 5.8e-31]})
+    figure = accuracy_bins_plot(pd.concat([bins(1, 3), noise]), 0.6)
+    assert [axes.get_title("left") for axes in figure.axes] == ["p0"]
+    tiny = bins(1, 2).assign(**{"from": [5.8e-31, 0.5], "to": [0.5, 0.9]})
+    assert [label.get_text() for label in accuracy_bins_plot(tiny, 0.6).axes[0].get_xticklabels()] == [
+        "0.00–\n0.50",
+        "0.50–\n0.90",
+    ]

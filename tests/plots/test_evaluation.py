@@ -1,16 +1,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
 
 from src.utils.estimate import Estimate
 from src.utils.names import model_name
 from src.utils.plots.evaluation import (
+    MATRIX_SHADES,
     confusion_plot,
     matrices_plot,
     metric_forest,
     probability_plot,
     roc_plot,
 )
+from src.utils.plots.figure.style import INK, NO_INTERVAL, contrast
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
 INTERVAL = Estimate(0.71, 0.62, 0.79)
@@ -28,7 +32,22 @@ def test_the_confusion_matrix_shows_counts_and_shares():
 
 
 def test_a_confusion_matrix_without_a_class():
-    assert words(confusion_plot([[0, 0], [2, 2]]).axes[1]) == ["–", "–", "50 %", "50 %"]
+    figure = confusion_plot([[0, 0], [2, 2]])
+    assert words(figure.axes[1]) == ["–", "–", "50 %", "50 %"]
+    assert title(figure) == "Recognised: 50 % of the AI-generated pictures; no others are here"
+    assert confusion_plot([[0, 0], [0, 0]]) == "There are no pictures to count."
+
+
+def test_one_answer_for_every_picture_is_the_title():
+    assert title(confusion_plot([[0, 60], [0, 60]], "cnn_deck")) == (
+        "Deck's CNN (faithful) calls every picture AI-generated"
+    )
+
+
+def test_words_on_the_matrix_are_readable_on_every_shade():
+    shades = colormaps[MATRIX_SHADES["cmap"]]
+    scale = Normalize(MATRIX_SHADES["vmin"], MATRIX_SHADES["vmax"])
+    assert min(contrast(INK, shades(scale(share))) for share in np.linspace(0, 1, 101)) > 4.5
 
 
 def test_matrices_stand_side_by_side_and_one_answer_for_all_is_named() -> None:
@@ -55,7 +74,21 @@ def test_the_roc_curve_has_its_band_and_its_area():
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
     assert legend == ["Deck's CNN (faithful)\n0.71 [0.62, 0.79]", "chance"]
     assert nothing_is_cut_off(figure)
-    assert roc_plot({"best": empty}, {}).get_suptitle() == "No curve: both classes are needed"
+    assert title(figure) == "ROC-AUC: Deck's CNN (faithful), 0.71 [0.62, 0.79]"
+    assert roc_plot({"best": empty}, {}) == "There is no ROC curve: it takes pictures of both classes."
+
+
+def test_a_curve_that_may_be_guessing_is_not_called_best():
+    grid = np.linspace(0, 1, 5)
+    band = pd.DataFrame({"fpr": grid, "tpr": grid, "low": grid, "high": grid})
+    may_be = {"cnn_deck": Estimate(0.55, 0.45, 0.66), "cnn_scaled": Estimate(0.52, 0.4, 0.6)}
+    assert title(roc_plot(dict.fromkeys(may_be, band), may_be)) == (
+        "No curve is measurably above guessing; the highest ROC-AUC: Deck's CNN (faithful), 0.55 [0.45, 0.66]"
+    )
+    above = may_be | {"best": Estimate(0.9, 0.8, 0.95)}
+    assert title(roc_plot(dict.fromkeys(above, band), above)) == (
+        "The highest ROC-AUC: Improved model, 0.90 [0.80, 0.95]"
+    )
 
 
 def test_the_forest_puts_models_beside_their_baselines():
@@ -71,11 +104,12 @@ def test_the_forest_puts_models_beside_their_baselines():
     figure = metric_forest({"auc": table, "f1": table.assign(value=np.nan)}, {"f1": 2 / 3}, "A note.")
     auc, f1 = figure.axes
     assert [[0.54, 1], [0.7, 1]] in lines(auc) and [[0.63, 1]] in lines(auc)
-    assert words(auc) == ["0.50\n(interval not estimable)", "0.63 [0.54, 0.70]"]
+    assert words(auc) == ["0.50", "0.63 [0.54, 0.70]"]
     assert words(f1) == ["–", "–"]
     assert [[2 / 3, 0], [2 / 3, 1]] in lines(f1) and [[0.5, 0], [0.5, 1]] in lines(auc)
     assert [label.get_text() for label in auc.get_yticklabels()] == table["name"].tolist()
-    assert figure.get_suptitle().startswith("ROC-AUC: Deck's CNN leads with 0.63")
+    assert figure.get_supxlabel().split() == f"A note. {NO_INTERVAL}".split()
+    assert title(figure) == "The highest ROC-AUC: Deck's CNN, 0.63 [0.54, 0.70]"
     assert nothing_is_cut_off(figure)
 
 
@@ -109,8 +143,16 @@ def test_probabilities_are_shares_of_each_class_and_the_wrong_side_stands_out():
 @pytest.mark.parametrize("threshold", [0.0, 0.123, 0.87, 1.0])
 def test_any_threshold_and_one_class(threshold):
     figure = probability_plot([1, 1], [0.3, 0.9], threshold=threshold)
-    assert sum(bar.get_height() for bar in figure.axes[1].patches) == pytest.approx(1)
-    assert figure.axes[0].get_title("right") == "– called AI"
+    (axes,) = figure.axes
+    assert sum(bar.get_height() for bar in axes.patches) == pytest.approx(1)
+    assert "false-positive" not in title(figure)
+
+
+def test_a_single_bar_is_no_histogram():
+    assert probability_plot([0, 1, 1], [0.51, 0.52, 0.52]) == (
+        "Every probability of AI lies between 0.51 and 0.52: there is no spread to draw."
+    )
+    assert probability_plot([], []) == "There are no probabilities to draw."
 
 
 def test_no_model_leads_where_all_of_them_may_be_guessing() -> None:
@@ -119,5 +161,5 @@ def test_no_model_leads_where_all_of_them_may_be_guessing() -> None:
     )
     assert title(metric_forest({"auc": table})) == "ROC-AUC: no model is measurably above guessing"
     lifted = table.assign(low=[0.51, 0.3])
-    assert title(metric_forest({"auc": lifted})).startswith("ROC-AUC: A leads with 0.53")
+    assert title(metric_forest({"auc": lifted})) == "The highest ROC-AUC: A, 0.53 [0.51, 0.65]"
     assert "no model" in title(metric_forest({"auc": lifted}, {"auc": 0.6}))

@@ -34,7 +34,7 @@ def test_a_gallery_parts_wins_from_losses_and_without_truth_shows_verdicts():
     said = words(answer_gallery([PICTURE, PICTURE], answers))
     assert {"Right (1)", "Wrong (1)", "1 of 2 links answered right"} <= set(said)
     said = words(answer_gallery([PICTURE, PICTURE], answers.assign(truth="")))
-    assert {"AI-generated (1)", "Human-made (1)", "2 links"} <= set(said)
+    assert {"AI-generated (1)", "Human-made (1)", "Answers to 2 links"} <= set(said)
 
 
 def test_read_paths_are_sorted_and_the_most_harmful_one_is_named():
@@ -44,3 +44,13 @@ def test_read_paths_are_sorted_and_the_most_harmful_one_is_named():
     figure = read_path_plot(answers)
     assert "Read as “d”, 1 of 2 pictures change their answer" in words(figure)
     assert list(figure.axes[0].lines[0].get_xdata()) == [0.1, 0.9]
+
+
+def test_reading_in_another_way_may_change_nothing():
+    answers = pd.DataFrame({"this project": [0.9, 0.1], "b": [0.875, 0.2]})
+    said = words(read_path_plot(answers))
+    assert "No way of reading changes an answer; probabilities move by at most 10.0 points" in [
+        " ".join(one.split()) for one in said
+    ]
+    assert read_path_plot(answers.head(0)) == "There are no pictures to read in several ways."
+    assert answer_gallery([], pd.DataFrame({"truth": [], "label": []})) == "No picture was read from a link."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from src.utils.plots.figure.style import NO_INTERVAL
 from src.utils.plots.robustness import delivery_plot, difference_plot, robustness_curves
 from tests.plots.checks import lines, nothing_is_cut_off, title, words
 
@@ -49,8 +50,9 @@ def test_sets_stand_together_with_their_differences_beside() -> None:
         "0.80 [0.70, 0.90]",
         "0.70 [0.60, 0.80]   (-0.10 [-0.20, 0.00])",
         "Two",
-        "0.60 (interval not estimable)",
+        "0.60",
     ]
+    assert figure.get_supxlabel().split() == f"A note. {NO_INTERVAL}".split()
     first, second, third = axes.get_yticks()
     assert third - second > second - first
     assert nothing_is_cut_off(figure)
@@ -97,5 +99,6 @@ def test_without_intervals_and_transformations_the_rates_are_drawn_all_the_same(
     figure = delivery_plot(table)
     assert title(figure).startswith("worst delivery")
     (axes,) = figure.axes
-    assert "0.75 (interval not estimable)" in words(axes) and "Transformations" not in words(axes)
+    assert "0.75" in words(axes) and figure.get_supxlabel() == NO_INTERVAL
+    assert "Transformations" not in words(axes)
     assert nothing_is_cut_off(figure)

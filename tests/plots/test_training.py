@@ -45,6 +45,11 @@ def test_one_exploding_loss_does_not_flatten_the_rest():
     figure = learning_curves(history(), "loss", deck=(0.7, 0.2, 0.1))
     assert figure.axes[0].get_ylim()[1] < 3
     assert [[2, 0.7 - 0.065]] in lines(figure.axes[0])
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "^"]
+    assert [line.get_xdata().tolist() for line in marks] == [[1]]
+    assert "up to 12" in words(figure.axes[0])
+    tame = learning_curves(history().assign(loss=0.6), "loss")
+    assert not [line for line in tame.axes[0].lines if line.get_marker() == "^"]
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
@@ -77,3 +82,11 @@ def test_the_spread_between_seeds_is_drawn_and_said():
     ]
     assert title(figure) == ("Another seed moves the ROC-AUC of Deck's CNN (faithful) by up to 0.20")
     assert nothing_is_cut_off(figure)
+
+
+def test_one_seed_says_nothing_about_luck_and_equal_seeds_do_not_move_by_zero():
+    one = pd.DataFrame({"model": ["cnn_deck", "cnn_scaled"], "seed": [1, 1], "value": [0.6, 0.65]})
+    assert seed_spread(one).startswith("One seed was trained")
+    assert seed_spread(one.assign(value=np.nan)).startswith("One seed was trained")
+    same = pd.DataFrame({"model": ["cnn_deck"] * 2, "seed": [1, 2], "value": [0.6, 0.601]})
+    assert title(seed_spread(same)) == "Another seed moves no ROC-AUC by 0.01"

@@ -22,6 +22,7 @@ TITLE_ENDS, BODY_BEGINS = 31, 61
 
 FIGURES = {
     "02_examples": "jpg",
+    "02_examples_answers": "jpg",
     "03_splits": "png",
     "04_learning_curves": "png",
     "05_confusion_matrix": "png",
@@ -29,8 +30,8 @@ FIGURES = {
     "05_roc": "png",
     "06_link_gallery": "jpg",
     "07_association": "png",
-    "07_category_1": "jpg",
-    "07_category_2": "jpg",
+    "07_lab_coat": "jpg",
+    "07_sea_slug": "jpg",
     "07_confidence": "png",
     "08_effects": "png",
     "09_ablation": "png",
@@ -43,8 +44,8 @@ FIGURES = {
     "11_unseen_models": "png",
 }
 CAPTIONS = {
-    "07_category_1": "Pictures that VGG19 calls lab_coat (a white coat), by confidence.",
-    "07_category_2": "Pictures that VGG19 calls sea_slug (an animal), by confidence.",
+    "07_lab_coat": "Pictures that VGG19 calls lab_coat (a white coat), by confidence.",
+    "07_sea_slug": "Pictures that VGG19 calls sea_slug (an animal), by confidence.",
 }
 
 

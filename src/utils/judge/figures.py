@@ -15,7 +15,7 @@ from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.judgement import Answers, Judgement
 from src.utils.names import short_name
 from src.utils.plots.evaluation import metric_forest, probability_plot, roc_plot
-from src.utils.plots.figure.saving import SavedFigure, drop_figure, read_index, save_figure
+from src.utils.plots.figure.saving import SavedFigure, drop_others, save_figure
 from src.utils.plots.robustness import difference_plot
 from src.utils.plots.unseen import unseen_plot
 
@@ -39,9 +39,7 @@ def save_figures(judgement: Judgement, folder: Path, seed: int = 0) -> list[Save
         for name, figure, caption in _figures(judgement, seed)
         if isinstance(figure, Figure)  # else a sentence: there is nothing to draw
     ]
-    for entry in read_index(folder):
-        if entry["file"] not in {one.path.name for one in saved}:
-            drop_figure(Path(entry["file"]).stem, folder)
+    drop_others(folder, saved)
     return saved
 
 
@@ -76,7 +74,7 @@ def cheap_figure(judgement: Judgement, note: str = "") -> Figure | str:
     return difference_plot(_cheap_rows(judgement, _shown(judgement)), note, _cheap_title(judgement))
 
 
-def roc_figure(judgement: Judgement, note: str = "", seed: int = 0) -> Figure:
+def roc_figure(judgement: Judgement, note: str = "", seed: int = 0) -> Figure | str:
     """ROC curves of the detectors, pictures as they are; `seed` is that of the bands' resamples."""
     part, shown = judgement.pictures.part, _shown(judgement)
     bands = {

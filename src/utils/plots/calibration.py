@@ -18,6 +18,8 @@ from src.utils.plots.figure.style import (
     INK,
     QUIET,
     SMALL_SIZE,
+    brief,
+    footnoted,
     light_grid,
     model_colour,
     new_figure,
@@ -34,7 +36,7 @@ def reliability_plot(
     errors: Mapping[str, Mapping[str, Estimate]],
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw what was said against what was true, before and after the temperature, a panel a model.
 
     Args:
@@ -44,17 +46,23 @@ def reliability_plot(
         title: Title; what the temperature does to the last model if not given.
 
     Returns:
-        Marks on the diagonal are calibrated; their area is the share of all pictures in the bin.
+        Marks on the diagonal are calibrated; their area is the share of all pictures in the bin. A sentence
+        if there are no pictures.
     """
+    tables = {model: both for model, both in tables.items() if len(both["before"]) or len(both["after"])}
+    if not tables:
+        return "There are no pictures on which probabilities could be compared with what is true."
+    errors = {model: errors[model] for model in tables}
+    note = footnoted(note, (error for both in errors.values() for error in both.values()))
     figure = new_figure(title or _reliability_title(errors), note)
     panels = np.ravel(figure.subplots(1, len(tables), sharex=True, sharey=True, squeeze=False))
     for axes, (model, both) in zip(panels, tables.items(), strict=True):
         axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2)
         for when, colour, marker in (("before", BEFORE, "s"), ("after", model_colour(model), "o")):
-            label = f"{when}: error {errors[model][when].text()}"
+            label = f"{when}: error {brief(errors[model][when])}"
             _draw_bins(axes, both[when], colour, marker, label)
         axes.set_title(model_name(model), color=model_colour(model), fontweight="bold")
-        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xlabel="Probability of AI, as said")
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xlabel="Predicted probability of AI")
         percent_axis(axes.xaxis)
         percent_axis(axes.yaxis)
         light_grid(axes, "both")
@@ -72,7 +80,7 @@ def threshold_plot(
     model: str = "",
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw how many of each class are called AI as the threshold rises, where it was set, and the band.
 
     Args:
@@ -82,8 +90,14 @@ def threshold_plot(
         model: Which model answered.
         note: Which data.
         title: Title; what the threshold does on the last split if not given.
+
+    Returns:
+        The figure; a sentence if no split has pictures.
     """
+    sweeps = {split: sweep for split, sweep in sweeps.items() if len(sweep)}
     splits = list(sweeps)
+    if not splits:
+        return "There are no pictures to which a threshold could be applied."
     figure = new_figure(title or _threshold_title(sweeps[splits[-1]], splits[-1], threshold, model), note)
     axes = figure.subplots()
     axes.axvspan(*band, color=FAINT, alpha=0.6, linewidth=0, label="never a verdict")
@@ -92,6 +106,8 @@ def threshold_plot(
         for column, colour, what in zip(
             ("false_positive_rate", "recall"), CLASS_COLOURS, ("false-positive rate", "recall"), strict=True
         ):
+            if sweep[column].isna().all():
+                continue  # no pictures of that class
             axes.plot(
                 sweep["threshold"],
                 sweep[column],
@@ -109,6 +125,7 @@ def threshold_plot(
         ylabel="Share of the class called AI",
     )
     axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     percent_axis(axes.yaxis)
     light_grid(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -117,7 +134,7 @@ def threshold_plot(
 
 def coverage_plot(
     tables: Mapping[str, pd.DataFrame], model: str = "", asked: float = 0.8, note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw how often a model is right when it answers, against how often it answers.
 
     Args:
@@ -126,15 +143,27 @@ def coverage_plot(
         asked: Share of answers that has to be right.
         note: Which data.
         title: Title; what the last part shows where it answers most if not given.
+
+    Returns:
+        The figure; a sentence if nothing is ever answered.
     """
+    drawn = {part: table.dropna() for part, table in tables.items()}
+    if not any(map(len, drawn.values())):
+        return "The model answers on no picture, so there is nothing to be right about."
     figure = new_figure(title or _coverage_title(tables, model), note)
     axes = figure.subplots()
-    for (part, table), line in zip(tables.items(), ("-", "--", ":"), strict=False):
+    for (part, table), line in zip(drawn.items(), ("-", "--", ":"), strict=False):
+        if table.empty:
+            continue
         colour = model_colour(model) if line == "-" else INK
         axes.plot(table["answered"], table["right"], line, color=colour, marker="o", markersize=4, label=part)
     axes.axhline(asked, color=QUIET, linewidth=1.5, linestyle=":", label=f"{percent(asked)} right")
+    lowest = min(table["right"].min() for table in drawn.values() if len(table))
     axes.set(
-        xlim=(-0.02, 1.02), ylim=(0.45, 1.02), xlabel="Share of pictures answered", ylabel="Right, of these"
+        xlim=(-0.02, 1.02),
+        ylim=(min(0.45, lowest - 0.05), 1.02),
+        xlabel="Share of pictures answered",
+        ylabel="Right, of these",
     )
     percent_axis(axes.xaxis)
     percent_axis(axes.yaxis)
@@ -174,7 +203,7 @@ def _reliability_title(errors: Mapping[str, Mapping[str, Estimate]]) -> str:
     model, both = list(errors.items())[-1]
     before, after = (both[when].value for when in ("before", "after"))
     if before is None or after is None:
-        return "What was said against what was true"
+        return "Predicted probabilities against what is true"
     return f"{model_name(model)}: calibration error {before:.2f}, after a temperature {after:.2f}"
 
 
@@ -182,9 +211,12 @@ def _threshold_title(sweep: pd.DataFrame, split: str, threshold: float, model: s
     called = sweep[
         sweep["threshold"] >= threshold
     ]  # nothing lies between the threshold and the first of these
-    row = called.iloc[0] if len(called) else {"false_positive_rate": 0.0, "recall": 0.0}
+    row = called.iloc[0] if len(called) else 0.0 * sweep.iloc[-1]  # NaN stays: no pictures of that class
     who = f"{model_name(model)}: " if model else ""
-    return (
-        f"{who}set for a false-positive rate of 5 %, the threshold gives "
-        f"{percent(row['false_positive_rate'])} on the {split} split and a recall of {percent(row['recall'])}"
-    )
+    aim = f"{who}set for a false-positive rate of 5 %, the threshold gives"
+    false, found = percent(row["false_positive_rate"]), f"a recall of {percent(row['recall'])}"
+    if np.isnan(row["false_positive_rate"]):
+        return f"{aim} {found} on the {split} split"
+    if np.isnan(row["recall"]):
+        return f"{aim} {false} on the {split} split"
+    return f"{aim} {false} on the {split} split and {found}"

@@ -27,7 +27,7 @@ MARKERS = ("o", "D")
 """Marker of class 0 and of class 1, for who cannot tell the colours apart."""
 
 
-def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str = "") -> Figure:
+def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str = "") -> Figure | str:
     """Draw which sizes and which aspect ratios each class has.
 
     Args:
@@ -37,37 +37,52 @@ def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str =
         note: Which data.
 
     Returns:
-        Left: every size as a mark whose area is its share of the class. Right: the share of the class at
-        each aspect ratio (width / height), in bins.
+        Left: every size as a mark whose area is its share of the class. Right, where shapes differ: the share
+        of the class at each aspect ratio (width / height), in bins. A sentence if there is one size only.
     """
     width, height, label = (np.asarray(one, dtype=float) for one in (width, height, label))
+    sizes = np.unique(np.stack([width, height]), axis=1).T
+    if len(sizes) < 2:
+        only = "".join(
+            f"Every picture is {w:.0f} × {h:.0f} pixels: size gives nothing away." for w, h in sizes
+        )
+        return only or "There are no pictures."
     figure = new_figure(_size_title(width, height, label), note)
-    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-    aspect = width / height
-    edges = _ratio_edges(aspect)
-    for one, name in enumerate(CLASS_NAMES):
-        mine, style = label == one, {"color": CLASS_COLOURS[one], "label": name}
+    edges = _ratio_edges(width / height)
+    several = np.count_nonzero(np.histogram(width / height, edges)[0]) > 1
+    left, *right = figure.subplots(1, 1 + several, squeeze=False, width_ratios=[1.15, 1][: 1 + several])[0]
+    for one, colour in enumerate(CLASS_COLOURS):
+        mine = label == one
         sizes, counts = np.unique(np.stack([width[mine], height[mine]]), axis=1, return_counts=True)
         area = 60 + 2000 * counts / max(counts.sum(), 1)
         look = {"alpha": 0.5, "linewidth": 0} if one == 0 else {"facecolor": "none", "linewidth": 2.5}
-        left.scatter(*sizes, s=area, marker=MARKERS[one], edgecolor=CLASS_COLOURS[one], **look)
-        shares = np.histogram(aspect[mine], edges)[0] / max(mine.sum(), 1)
-        right.stairs(shares, edges, fill=one == 0, alpha=0.45 if one == 0 else 1, linewidth=3, **style)
+        left.scatter(*sizes, s=area, marker=MARKERS[one], edgecolor=colour, label=CLASS_NAMES[one], **look)
     _from_zero(left, width, height)
     left.set(xlabel="Width, pixels", ylabel="Height, pixels")
-    right.set(xlabel="Aspect ratio, width / height", ylabel="Share of the class")
-    highest = max(right.dataLim.ymax, 0.05)
-    right.set(ylim=(0, 1.3 * highest), yticks=[tick for tick in right.get_yticks() if tick <= highest + 0.05])
-    percent_axis(right.yaxis)
-    for axes in (left, right):
-        light_grid(axes, "both" if axes is left else "y")
-    legend = right.legend(loc="upper right", markerscale=1)
+    light_grid(left, "both")
+    for axes in right:
+        _draw_ratios(axes, width / height, label, edges)
+    legend = (right or [left])[0].legend(loc="upper right" if right else "upper left", markerscale=0.5)
     for handle, colour in zip(legend.get_texts(), CLASS_COLOURS, strict=True):
         handle.set_color(colour)
     return figure
 
 
-def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int = 14) -> Figure:
+def _draw_ratios(axes: Axes, aspect: NDArray, label: NDArray, edges: NDArray) -> None:
+    """Draw the share of each class at each aspect ratio."""
+    for one, name in enumerate(CLASS_NAMES):
+        mine = label == one
+        shares = np.histogram(aspect[mine], edges)[0] / max(mine.sum(), 1)
+        style = {"color": CLASS_COLOURS[one], "label": name, "linewidth": 3}
+        axes.stairs(shares, edges, fill=one == 0, alpha=0.45 if one == 0 else 1, **style)
+    axes.set(xlabel="Aspect ratio, width / height", ylabel="Share of the class")
+    highest = max(axes.dataLim.ymax, 0.05)
+    axes.set(ylim=(0, 1.3 * highest), yticks=[tick for tick in axes.get_yticks() if tick <= highest + 0.05])
+    percent_axis(axes.yaxis)
+    light_grid(axes)
+
+
+def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int = 14) -> Figure | str:
     """Draw how well each fact alone ranks the classes: AUC with its interval, and chance.
 
     Args:
@@ -78,9 +93,12 @@ def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int =
         most: Most rows to draw, the highest; the note says how many are left out.
 
     Returns:
-        A row per fact that varies, highest AUC on top; those that are constant are named below.
+        A row per fact that varies, highest AUC on top; those that are constant are named below. A sentence
+        if no fact ranks anything.
     """
     varying = table[~table["constant"] & table["auc"].notna()].sort_values("auc", kind="stable")
+    if varying.empty:
+        return "No fact ranks the classes: all are the same for every picture, or there is one class only."
     constant = [fact for fact in table.loc[table["constant"], "feature"] if fact != ALL_CONTAINER]
     lines = [f"The {len(varying) - most} weakest facts are not drawn."] if len(varying) > most else []
     if constant:
@@ -120,20 +138,24 @@ def audit_plot(table: pd.DataFrame, note: str = "", title: str = "", most: int =
     for kind, colour, marker in (("container", INK, "o"), ("content", CONTENT_COLOUR, "s")):
         if (varying["kind"] == kind).any():
             axes.plot([], [], marker, color=colour, markersize=12, label=kind)
-    if len(varying):
-        axes.legend(loc="lower right", handletextpad=0.2)
+    axes.legend(loc="lower right", handletextpad=0.2)
     return figure
 
 
-def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
     """Draw how many pictures and groups of each class every split holds.
 
     Args:
         counts: Columns `split`, `label`, `pictures`, `groups`; a row per split and class that occurs.
         note: Which data.
         title: Title; the shares if not given.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
     splits = [split for split in SPLITS if (counts["split"] == split).any()]
+    if not splits:
+        return "There are no pictures in any split."
     figure = new_figure(title or _split_title(counts, splits), note)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, column in zip(panels, ("pictures", "groups"), strict=True):
@@ -158,16 +180,12 @@ def split_overview(counts: pd.DataFrame, note: str = "", title: str = "") -> Fig
 
 def _size_title(width: NDArray, height: NDArray, label: NDArray) -> str:
     sizes = [set(zip(width[label == one], height[label == one], strict=True)) for one in (0, 1)]
-    if not sizes[0] | sizes[1]:
-        return "No pictures"
-    if len(sizes[0] | sizes[1]) == 1:
-        (only,) = sizes[0] | sizes[1]
-        return f"Every picture is {only[0]:.0f} × {only[1]:.0f} pixels: size gives nothing away"
-    shared = len(sizes[0] & sizes[1])
-    return (
-        f"Human-made pictures have {len(sizes[0]):,} sizes, AI-generated ones {len(sizes[1]):,}; "
-        f"{shared:,} occur in both"
-    )
+    human, ai, shared = len(sizes[0]), len(sizes[1]), len(sizes[0] & sizes[1])
+    return f"Human-made pictures have {_sizes(human)}, AI-generated ones {_sizes(ai)}; {shared:,} in common"
+
+
+def _sizes(count: int) -> str:
+    return f"{count:,} size{'' if count == 1 else 's'}"
 
 
 def _ratio_edges(aspect: NDArray) -> NDArray:
@@ -183,24 +201,33 @@ def _from_zero(axes: Axes, width: NDArray, height: NDArray) -> None:
 
 def _audit_title(table: pd.DataFrame) -> str:
     """What the container tells, alone and together, and else what the content tells most."""
-    ranked = table[~table["constant"]].sort_values("auc", ascending=False, kind="stable")
+    ranked = table[~table["constant"] & table["auc"].notna()]
+    ranked = ranked.sort_values("auc", ascending=False, kind="stable")
+    together = ranked[ranked["feature"] == ALL_CONTAINER]
     facts = ranked[ranked["feature"] != ALL_CONTAINER]
     container, content = (facts[facts["kind"] == kind] for kind in ("container", "content"))
+    if len(together):
+        alone = f"; the strongest alone: {_strongest(container)}" if len(container) else ""
+        return f"Container facts together reach {_auc(together)}{alone}"
     if len(container):
-        together = ranked.loc[ranked["feature"] == ALL_CONTAINER, "auc"]
-        said = f" (together {together.iloc[0]:.2f})" if len(together) else ""
-        return f"The container fact that tells most: {_strongest(container)}{said}"
-    if len(content):
-        return f"All containers are alike; the content fact that tells most: {_strongest(content)}"
-    return "All containers are alike"
+        return f"The strongest container fact: {_strongest(container)}"
+    return f"All containers are alike; the strongest content fact: {_strongest(content)}"
 
 
 def _strongest(facts: pd.DataFrame) -> str:
-    return f"{fact_name(facts['feature'].iloc[0])}, AUC {facts['auc'].iloc[0]:.2f}"
+    return f"{fact_name(facts['feature'].iloc[0])}, {_auc(facts)}"
+
+
+def _auc(facts: pd.DataFrame) -> str:
+    """The first fact's AUC, and whether it may be chance."""
+    first = facts.iloc[0]
+    return f"AUC {first['auc']:.2f}{' (may be chance)' if first['low'] <= 0.5 else ''}"
 
 
 def _split_title(counts: pd.DataFrame, splits: Sequence[str]) -> str:
     drawn = [split for split in splits if split != "unseen"]
+    if not drawn:
+        return "Every picture belongs to the unseen set"
     groups = counts.groupby("split")["groups"].sum().reindex(drawn)
     shares = ", ".join(f"{percent(share)} {split}" for split, share in (groups / groups.sum()).items())
     return f"Groups by split: {shares}" + ("; the unseen set apart" if "unseen" in splits else "")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from src.utils.names import percent, short_name
-from src.utils.plots.figure.galleries import Picture, PictureRow, picture_rows
+from src.utils.plots.figure.galleries import SURE, Picture, PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     FAINT,
@@ -33,11 +32,17 @@ OUTCOMES = (
 )
 """Outcome, its words and its class, from top to bottom."""
 
+_NOT_AI, _CALLED_AI = ("true negative", "false negative"), ("false positive", "true positive")
+"""Outcomes by answer."""
+
 KINDS = ("false positives", "false negatives")
 MAX_PANELS = 10
 
 GALLERY = 10
 """Pictures in a gallery of mistakes at most."""
+
+_MIN_SPAN = 1e-6
+"""A property that varies by less does so by rounding only."""
 
 _WORD = 17  # letters that fit below a picture beside its probability
 
@@ -46,7 +51,7 @@ _TIGHT = {"fontsize": SMALL_SIZE, "handlelength": 1.2, "handletextpad": 0.5, "co
 
 def outcome_plot(
     outcome: ArrayLike, probability: ArrayLike, model: str = "", note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw how sure the model was, by class and outcome: every picture a dot, the median a line.
 
     Args:
@@ -55,11 +60,16 @@ def outcome_plot(
         model: What the model is called.
         note: Which data.
         title: Title; the median confidence of wrong and right answers if not given.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
     outcome, probability = np.asarray(outcome, dtype=str), np.asarray(probability, dtype=float)
+    if not len(outcome):
+        return "There are no pictures that were answered."
     confidence = np.maximum(probability, 1 - probability)
     wrong = np.isin(outcome, ("false positive", "false negative"))
-    figure = new_figure(title or _outcome_title(confidence, wrong, model), note)
+    figure = new_figure(title or _outcome_title(outcome, confidence, wrong, model), note)
     axes = figure.subplots()
     for row, (name, _, label) in enumerate(OUTCOMES):
         mine = np.sort(confidence[outcome == name])
@@ -91,7 +101,7 @@ def error_gallery(
     total: int,
     below: Sequence[str] = (),
     note: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw the mistakes on one class that the model was surest of, the surest first.
 
     Args:
@@ -101,10 +111,13 @@ def error_gallery(
         total: Mistakes on this class in all.
         below: A word or two under each, such as its category.
         note: Which data and which model.
+
+    Returns:
+        The figure; a sentence if there is no such mistake.
     """
-    what = ("Human-made, but called AI", "AI-generated, but called human-made")[label]
-    some = len(pictures) < total
-    title = f"{what}: {f'{total:,} mistakes, the surest of each original' if some else f'{total:,} in all'}"
+    if not len(pictures):
+        return f"No {('human-made', 'AI-generated')[label]} picture is answered wrongly."
+    title = _gallery_title(label, np.asarray(probability, dtype=float), total)
     captions = [percent(one) for one in np.asarray(probability, dtype=float)]
     if len(below):
         words = [word if len(word) <= _WORD else f"{word[: _WORD - 1]}…" for word in below]
@@ -112,10 +125,10 @@ def error_gallery(
     columns = len(pictures) if len(pictures) < 4 else -(-len(pictures) // 2)
     rows = [
         PictureRow("", pictures[start : start + columns], captions[start : start + columns])
-        for start in range(0, len(pictures), max(columns, 1))
+        for start in range(0, len(pictures), columns)
     ]
     note = f"Below each picture: probability of AI. {note}"
-    return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
+    return picture_rows(rows, title, note, CLASS_COLOURS[label])
 
 
 def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: float = 0.05) -> Figure | str:
@@ -129,19 +142,17 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
         level: Corrected p-value below which a mark is filled.
 
     Returns:
-        The figure; a sentence where there is nothing to compare.
+        The figure, a panel a kind that can be compared; a sentence where there is none.
     """
     if effects.empty:
         return "In neither class are there both wrong and right answers to compare."
     figure = new_figure(title or _effects_title(effects, level), note)
     names = list(dict.fromkeys(effects["property"]))
-    panels = figure.subplots(1, 2, sharey=True)
-    for label, (axes, kind) in enumerate(zip(panels, KINDS, strict=True)):
-        mine = effects[effects["errors"] == kind]
+    shown = [kind for kind in KINDS if (effects["errors"] == kind).any()]
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, kind in zip(panels, shown, strict=True):
+        mine, label = effects[effects["errors"] == kind], KINDS.index(kind)
         axes.set_title(kind.capitalize(), color=CLASS_COLOURS[label], fontweight="bold")
-        if mine.empty:
-            _say(axes, "nothing to compare")
-            continue
         axes.axvline(0, color=QUIET, linestyle="--", linewidth=2)
         for one in mine.itertuples():
             row, certain = names.index(one.property), one.p_adjusted < level
@@ -170,7 +181,8 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
     Returns:
         The figure; a sentence where there are no bins.
     """
-    names = list(dict.fromkeys(bins["property"]))[:MAX_PANELS]
+    ends = bins.groupby("property", sort=False).agg({"from": "min", "to": "max"})
+    names = ends.index[(ends["to"] - ends["from"]) > _MIN_SPAN].tolist()[:MAX_PANELS]
     if not names:
         return "No property differs between the pictures."
     figure = new_figure(title or "Is the model better on some pictures than on others?", note)
@@ -185,10 +197,9 @@ def accuracy_bins_plot(bins: pd.DataFrame, overall: float, note: str = "", title
         axes.vlines(places, mine["low"], mine["high"], color=INK, linewidth=5, alpha=0.35)
         axes.plot(places, mine["accuracy"], "o-", color=INK, markersize=11, linewidth=2)
         axes.set_title(name, fontsize=TEXT_SIZE, fontweight="bold")
-        ends = [_range(low, high) for low, high in zip(mine["from"], mine["to"], strict=True)]
-        if len(ends) > 3:
-            ends[1:-1] = [""] * (len(ends) - 2)
-        axes.set_xticks(places, ends, fontsize=SMALL_SIZE)
+        axes.set_xticks(
+            places, _range_labels(mine["from"].to_numpy(), mine["to"].to_numpy()), fontsize=SMALL_SIZE
+        )
         axes.set_xlim(-0.6, len(mine) - 0.4)
         axes.set_ylim(0, 1.05)
         percent_axis(axes.yaxis)
@@ -211,11 +222,11 @@ def accuracy_by_plot(
         most: Values to draw at most, the first ones; from the lowest accuracy to the highest.
 
     Returns:
-        The figure; a sentence where there are no values.
+        The figure; a sentence where there are no two values.
     """
     rows = table.head(most).sort_values("accuracy", kind="stable")
-    if rows.empty:
-        return f"Nothing to compare by {what}: none is known of enough groups."
+    if len(rows) < 2:
+        return f"Nothing to compare by {what}: not two of them are known of enough groups."
     figure = new_figure(title or _by_title(rows, what), note)
     axes = figure.subplots()
     axes.axvline(overall, color=QUIET, linestyle="--", linewidth=2)
@@ -241,18 +252,23 @@ def threshold_plot(
     model: str = "",
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw what every threshold costs, and precision against recall.
 
     Args:
         sweep: Rows `threshold`, `accuracy`, `fpr`, `recall`; NaN where not defined.
-        curve: Rows `recall`, `precision`; none if there is nothing AI-generated.
+        curve: Rows `recall`, `precision`; none if there is one class only.
         share_ai: Share of AI-generated pictures: what precision would be by guessing.
         threshold: The one in use.
         model: What the model is called.
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence if there is one class only, whose answers a threshold cannot trade.
     """
+    if curve.empty or sweep[["fpr", "recall"]].isna().all().any():
+        return "A threshold trades one class for the other, and there are pictures of one class only."
     figure = new_figure(title or f"{model or 'The model'}: what another threshold would buy and cost", note)
     left, right = figure.subplots(1, 2)
     human, ai = CLASS_COLOURS
@@ -265,11 +281,8 @@ def threshold_plot(
     left.axvline(threshold, color=QUIET, linestyle="--", linewidth=2)
     left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Called AI from this probability on", ylabel="Share")
     right.axhline(share_ai, color=QUIET, linestyle="--", linewidth=2, label="guessing")
-    if curve.empty:
-        right.text(0.5, 0.5, "nothing is AI-generated", ha="center", color=QUIET)
-    else:
-        drawn = curve[curve["recall"] > 0]
-        right.step(drawn["recall"], drawn["precision"], where="post", color=ai, label="the model")
+    drawn = curve[curve["recall"] > 0]
+    right.step(drawn["recall"], drawn["precision"], where="post", color=ai, label="the model")
     right.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall: AI-generated found", ylabel="Precision")
     for axes in (left, right):
         percent_axis(axes.xaxis)
@@ -286,24 +299,36 @@ def _spread(count: int) -> np.ndarray:
     return 0.6 * ((np.arange(count) * golden) % 1 - 0.5)
 
 
-def _range(low: float, high: float) -> str:
-    if low == high:
-        return _short(low)
-    return f"{_short(low)}–\n{_short(high)}"
+def _range_labels(low: np.ndarray, high: np.ndarray) -> list[str]:
+    """Write what each bin spans, in digits that suit the whole range; of many, the outer two."""
+    digits = max(0, 1 - int(np.floor(np.log10(high.max() - low.min()))))
+    ends = [
+        f"{a:z,.{digits}f}" + ("" if a == b else f"–\n{b:z,.{digits}f}")
+        for a, b in zip(low, high, strict=True)
+    ]
+    return [one if len(ends) <= 3 or place in (0, len(ends) - 1) else "" for place, one in enumerate(ends)]
 
 
-def _short(value: float) -> str:
-    if abs(value) >= 10 or value == round(value):
-        return f"{value:.0f}"
-    return f"{value:.2g}"
+def _gallery_title(label: int, probability: np.ndarray, total: int) -> str:
+    """How many mistakes there are, and that they are the surest only where one is sure."""
+    what = ("Human-made, but called AI", "AI-generated, but called human-made")[label]
+    surest = np.max([probability, 1 - probability])
+    if surest < SURE:
+        return f"{what}: {total:,} in all, none with more than {percent(surest)} confidence"
+    if len(probability) < total:
+        return f"{what}: {total:,} mistakes, the surest of each original"
+    return f"{what}: {total:,} in all"
 
 
-def _outcome_title(confidence: np.ndarray, wrong: np.ndarray, model: str) -> str:
+def _outcome_title(outcome: np.ndarray, confidence: np.ndarray, wrong: np.ndarray, model: str) -> str:
     who = model or "The model"
+    for label, answers in (("human-made", _NOT_AI), ("AI", _CALLED_AI)):
+        if wrong.any() and not wrong.all() and np.isin(outcome, answers).all():
+            return f"{who} calls every picture {label}, {percent(np.median(confidence))} sure (median)"
     if not wrong.any():
         return f"{who} makes no mistake on these pictures"
     if wrong.all():
-        return f"{who} is wrong on all of these pictures"
+        return f"{who} is wrong on every one of these pictures"
     medians = [f"{100 * np.median(confidence[chosen]):.0f} %" for chosen in (wrong, ~wrong)]
     return f"{who} is {medians[0]} sure when it is wrong, {medians[1]} when it is right (medians)"
 
@@ -314,22 +339,13 @@ def _effects_title(effects: pd.DataFrame, level: float) -> str:
     if not tested:
         return "What do wrong answers share? Nothing here could be tested"
     if not found:
-        return f"Nothing measurable sets wrong answers apart: none of {tested} comparisons holds"
+        return f"Wrong and right answers: no difference survives correction ({tested} comparisons)"
     return f"{found} of {tested} comparisons set wrong answers apart from right ones"
 
 
 def _by_title(rows: pd.DataFrame, what: str) -> str:
-    if len(rows) < 2:
-        return f"Accuracy by {what}"
     worst, best = rows.iloc[0], rows.iloc[-1]
     if np.isnan([worst["low"], best["low"]]).any():
         return f"Accuracy by {what}: at most {rows['groups'].max():,} originals stand behind a row"
     ends = [f"{percent(one['accuracy'])} ({short_name(str(one['value']))})" for one in (worst, best)]
     return f"Accuracy by {what}: from {ends[0]} to {ends[1]}"
-
-
-def _say(axes: Axes, text: str) -> None:
-    axes.set_xticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=QUIET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from src.utils.plots.figure.style import (
     QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
+    brief,
+    footnoted,
     light_grid,
     model_colour,
     new_figure,
@@ -32,28 +35,36 @@ from src.utils.settings import CLASS_NAMES
 OUTCOMES = ("rightly cleared", "false positives", "missed", "found")
 """What happened in each cell of a confusion matrix, row by row."""
 
+MATRIX_SHADES = {"cmap": "Greys", "vmin": 0, "vmax": 2.4}
+"""Shades of shares from 0 to 1: ink stays readable on the darkest of them."""
+
+_KINDS = ("human-made", "AI-generated")
+"""The classes within a sentence."""
+
 
 def confusion_plot(
     matrix: Sequence[Sequence[int]], model: str = "", note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw a confusion matrix twice: pictures, and shares of each true class.
 
     Args:
         matrix: `[[TN, FP], [FN, TP]]`, rows are the truth.
         model: Which model answered.
         note: Which data.
-        title: Title; both shares of right answers if not given.
+        title: Title; both shares of right answers if not given, or that all pictures get one answer.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
     counts = np.asarray(matrix)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros((2, 2)), where=totals > 0)
-    figure = new_figure(title or _confusion_title(shares, model), note)
+    if not counts.sum():
+        return "There are no pictures to count."
+    shares = _shares(counts)
+    figure = new_figure(title or _confusion_title(counts, model), note)
     left, right = figure.subplots(1, 2)
-    words = np.array([[percent(share) for share in row] for row in shares])
-    words[totals.ravel() == 0] = "–"
     for axes, text, name in (
         (left, [[f"{count:,}" for count in row] for row in counts], "Pictures"),
-        (right, words, "Share of the true class"),
+        (right, _percents(shares), "Share of the true class"),
     ):
         _draw_shares(axes, shares, text, 34)
         for cell, word in enumerate(OUTCOMES if axes is left else ()):
@@ -67,23 +78,29 @@ def roc_plot(
     areas: Mapping[str, Estimate],
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw ROC curves with their pointwise intervals.
 
     Args:
         bands: By model: `fpr`, `tpr`, `low`, `high` on a grid of `fpr`; a model without rows is left out.
         areas: The AUC of each model.
         note: Which data.
-        title: Title; the best model's AUC if not given.
+        title: Title; the highest AUC if not given.
+
+    Returns:
+        The figure; a sentence if there is no curve.
     """
     bands = {model: band for model, band in bands.items() if len(band)}
-    figure = new_figure(title or _roc_title({model: areas[model] for model in bands}), note)
+    if not bands:
+        return "There is no ROC curve: it takes pictures of both classes."
+    areas = {model: areas[model] for model in bands}
+    figure = new_figure(title or _roc_title(areas), footnoted(note, areas.values()))
     axes = figure.subplots()
     strangers = itertools.cycle(("-", "-.", ":"))  # they share one grey
     for model, band in bands.items():
         colour, line = model_colour(model), "-" if model in MODEL_COLOURS else next(strangers)
         axes.fill_between(band["fpr"], band["low"], band["high"], color=colour, alpha=0.15, linewidth=0)
-        label = f"{model_name(model)}\n{areas[model].text()}"
+        label = f"{model_name(model)}\n{brief(areas[model])}"
         axes.plot([0, *band["fpr"]], [0, *band["tpr"]], line, color=colour, label=label)
     axes.plot([0, 1], [0, 1], "--", color=QUIET, linewidth=2, label="chance")
     axes.set(
@@ -114,14 +131,15 @@ def metric_forest(
         tables: By metric: `model`, `name`, `value`, `low`, `high` (NaN where unknown).
         chance: By metric, what guessing gives; 0.5 where not given.
         note: Which data.
-        title: Title; the best model on the first metric if not given.
+        title: Title; the highest value of the first metric if not given.
 
     Returns:
         The figure; a sentence where the first metric is known of no model.
     """
     if next(iter(tables.values()))["value"].isna().all():
         return "No model could be measured on these pictures."
-    figure = new_figure(title or _forest_title(tables, chance or {}), note)
+    estimates = [_estimate(row) for table in tables.values() for row in table.itertuples()]
+    figure = new_figure(title or _forest_title(tables, chance or {}), footnoted(note, estimates))
     panels = np.ravel(figure.subplots(1, len(tables), sharey=True, squeeze=False))
     for axes, (metric, table) in zip(panels, tables.items(), strict=True):
         _draw_forest(axes, table, (chance or {}).get(metric, 0.5))
@@ -139,7 +157,7 @@ def probability_plot(
     model: str = "",
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw how the probability of AI spreads over each class, the wrong side in full colour.
 
     Args:
@@ -150,16 +168,20 @@ def probability_plot(
         model: Which model answered.
         note: Which data.
         title: Title; the shares on the wrong side if not given.
+
+    Returns:
+        The figure, a panel a class that occurs; a sentence if all probabilities fall into one bin.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=float)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
-    below = np.linspace(0, threshold, round(20 * threshold) + 1)
-    above = np.linspace(threshold, 1, round(20 * (1 - threshold)) + 1)
-    edges = np.concatenate([below, above[1:]])
-    wrong_share = [_wrong(label, probability, weight, threshold, one) for one in (0, 1)]
+    edges = _probability_edges(threshold)
+    if np.count_nonzero(np.histogram(probability, edges)[0]) < 2:
+        return _no_spread(probability)
+    shown = [one for one in (0, 1) if (label == one).any()]
+    wrong_share = {one: _wrong(label, probability, weight, threshold, one) for one in shown}
     figure = new_figure(title or _probability_title(wrong_share, model), note)
-    panels = figure.subplots(2, 1, sharex=True, sharey=True)
-    for one, axes in enumerate(panels):
+    panels = figure.subplots(len(shown), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for one, axes in zip(shown, panels, strict=True):
         mine = label == one
         shares = np.histogram(probability[mine], edges, weights=weight[mine])[0]
         shares = shares / max(weight[mine].sum(), 1e-12)
@@ -176,8 +198,21 @@ def probability_plot(
         percent_axis(axes.yaxis)
         light_grid(axes)
     figure.supylabel("Share of the class", fontsize=TEXT_SIZE)
-    panels[1].set(xlabel="Probability of AI", xlim=(0, 1))
+    panels[-1].set(xlabel="Probability of AI", xlim=(0, 1))
     return figure
+
+
+def _probability_edges(threshold: float) -> np.ndarray:
+    """Edges of bins of about 0.05 from 0 to 1, one of them the threshold."""
+    below, above = (max(round(20 * side), int(side > 0)) for side in (threshold, 1 - threshold))
+    return np.concatenate([np.linspace(0, threshold, below + 1), np.linspace(threshold, 1, above + 1)[1:]])
+
+
+def _no_spread(probability: np.ndarray) -> str:
+    if not len(probability):
+        return "There are no probabilities to draw."
+    low, high = probability.min(), probability.max()
+    return f"Every probability of AI lies between {low:.2f} and {high:.2f}: there is no spread to draw."
 
 
 def _draw_forest(axes: Axes, table: pd.DataFrame, chance: float) -> None:
@@ -187,7 +222,7 @@ def _draw_forest(axes: Axes, table: pd.DataFrame, chance: float) -> None:
         axes.plot([one.low, one.high], [row, row], color=colour, linewidth=5, solid_capstyle="butt")
         axes.plot(one.value, row, "o", color=colour, markersize=14)
         axes.annotate(
-            Estimate.of(one.value, one.low, one.high).text().replace(" (", "\n("),
+            brief(_estimate(one)),
             (chance if np.isnan(one.value) else one.value, row),
             (0, 15),
             textcoords="offset points",
@@ -214,20 +249,25 @@ def _wrong(
     return float(np.average(called_ai if one == 0 else ~called_ai, weights=weight[mine]))
 
 
-def matrices_plot(matrices: Mapping[str, Sequence[Sequence[int]]], note: str = "") -> Figure:
+def matrices_plot(matrices: Mapping[str, Sequence[Sequence[int]]], note: str = "") -> Figure | str:
     """Draw the confusion matrices of several models side by side, as shares of each true class.
 
     Args:
         matrices: By model, `[[TN, FP], [FN, TP]]`, rows are the truth.
         note: Which data.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    matrices = {model: matrix for model, matrix in matrices.items() if np.sum(matrix)}
+    if not matrices:
+        return "There are no pictures to count."
     figure = new_figure(_matrices_title(matrices), note)
     panels = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axes, (model, matrix) in zip(panels, matrices.items(), strict=True):
         counts = np.asarray(matrix)
-        totals = counts.sum(axis=1, keepdims=True)
-        shares = np.divide(counts, totals, out=np.zeros((2, 2)), where=totals > 0)
-        _draw_shares(axes, shares, [[percent(share) for share in row] for row in shares], 28)
+        shares = _shares(counts)
+        _draw_shares(axes, shares, _percents(shares), 28)
         for cell, count in enumerate(counts.ravel()):
             words = f"{count:,} {'picture' if count == 1 else 'pictures'}"
             axes.text(cell % 2 + 0.5, cell // 2 + 0.74, words, ha="center", va="center", color=INK)
@@ -236,15 +276,23 @@ def matrices_plot(matrices: Mapping[str, Sequence[Sequence[int]]], note: str = "
     return figure
 
 
+def _shares(counts: np.ndarray) -> np.ndarray:
+    """Each row's shares; NaN for a class without pictures."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, totals, out=np.full((2, 2), np.nan), where=totals > 0)
+
+
+def _percents(shares: np.ndarray) -> list[list[str]]:
+    return [[percent(share) for share in row] for row in shares]
+
+
 def _draw_shares(axes: Axes, shares: np.ndarray, words: ArrayLike, size: float) -> None:
     """Draw one two-by-two table, shaded by the shares, with the classes in their colours."""
     seaborn.heatmap(
-        shares,
+        np.nan_to_num(shares),
         annot=np.array(words),
         fmt="",
-        cmap="Greys",
-        vmin=0,
-        vmax=2.4,  # ink stays readable on the darkest cell
+        **MATRIX_SHADES,
         square=True,
         cbar=False,
         linewidths=4,
@@ -262,38 +310,54 @@ def _draw_shares(axes: Axes, shares: np.ndarray, words: ArrayLike, size: float) 
 
 def _matrices_title(matrices: Mapping[str, Sequence[Sequence[int]]]) -> str:
     """Name the models that give everybody one answer, if there are any; else how often each is right."""
-    columns = {name: np.asarray(matrix).sum(axis=0) for name, matrix in matrices.items()}
-    silent = [model_name(name) for name, called in columns.items() if not called.all()]
+    counts = {name: np.asarray(matrix) for name, matrix in matrices.items()}
+    silent = [model_name(name) for name, one in counts.items() if not one.sum(axis=0).all()]
     if silent:
         return f"One answer for every picture: {' and '.join(silent)}"
-    right = [np.mean(np.diag(matrix) / np.sum(matrix, axis=1)) for matrix in matrices.values()]
-    return f"Balanced accuracy from left to right: {', '.join(f'{share:.2f}' for share in right)}"
+    right = [np.nanmean(np.diag(_shares(one))) for one in counts.values()]
+    what = "Balanced accuracy" if all(one.sum(axis=1).all() for one in counts.values()) else "Right answers"
+    return f"{what} from left to right: {', '.join(f'{share:.2f}' for share in right)}"
 
 
-def _confusion_title(shares: np.ndarray, model: str) -> str:
+def _confusion_title(counts: np.ndarray, model: str) -> str:
+    called, shares = counts.sum(axis=0), np.diag(_shares(counts))
+    if not called.all():
+        return f"{model_name(model) or 'The model'} calls every picture {_KINDS[int(called.argmax())]}"
     who = f"{model_name(model)} recognises" if model else "Recognised:"
-    human, ai = percent(shares[0, 0]), percent(shares[1, 1])
-    return f"{who} {human} of the human-made and {ai} of the AI-generated pictures"
+    found = [
+        f"{percent(share)} of the {kind}" for share, kind in zip(shares, _KINDS, strict=True) if share >= 0
+    ]
+    alone = "" if len(found) == 2 else "; no others are here"
+    return f"{who} {' and '.join(found)} pictures{alone}"
 
 
 def _roc_title(areas: Mapping[str, Estimate]) -> str:
     known = {model: area.value for model, area in areas.items() if area.value is not None}
     if not known:
-        return "No curve: both classes are needed"
+        return "ROC curves"
     best = max(known, key=lambda model: known[model])
-    return f"{model_name(best)} ranks best: ROC-AUC {areas[best].text()}"
+    said = f"{model_name(best)}, {brief(areas[best])}"
+    lows = [area.low for area in areas.values() if area.low is not None]
+    if lows and max(lows) <= 0.5:
+        return f"No curve is measurably above guessing; the highest ROC-AUC: {said}"
+    return f"The highest ROC-AUC: {said}" if len(known) > 1 else f"ROC-AUC: {said}"
 
 
 def _forest_title(tables: Mapping[str, pd.DataFrame], chance: Mapping[str, float]) -> str:
     metric, table = next(iter(tables.items()))
     best = table.loc[table["value"].idxmax()]
-    leading = Estimate.of(best["value"], best["low"], best["high"])
-    if leading.low is not None and leading.low <= chance.get(metric, 0.5):
+    leading, name = Estimate.of(best["value"], best["low"], best["high"]), ", ".join(best["name"].split("\n"))
+    if table["low"].max() <= chance.get(metric, 0.5):
         return f"{metric_name(metric)}: no model is measurably above guessing"
-    return f"{metric_name(metric)}: {best['name']} leads with {leading.text()}"
+    return f"The highest {metric_name(metric)}: {name}, {brief(leading)}"
 
 
-def _probability_title(wrong: Sequence[float], model: str) -> str:
+def _estimate(row: Any) -> Estimate:
+    """The estimate of a table's row with `value`, `low` and `high`."""
+    return Estimate.of(row.value, row.low, row.high)
+
+
+def _probability_title(wrong: Mapping[int, float], model: str) -> str:
     who = f"{model_name(model)}: " if model else ""
-    false_positives, missed = map(percent, wrong)
-    return f"{who}false-positive rate {false_positives}, {missed} of the AI-generated pictures missed"
+    words = ("false-positive rate {}", "{} of the AI-generated pictures missed")
+    return who + ", ".join(words[one].format(percent(share)) for one, share in wrong.items())

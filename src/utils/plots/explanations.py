@@ -33,6 +33,9 @@ EVIDENCE = LinearSegmentedColormap.from_list("evidence", [HUMAN, "#FFFFFF", AI])
 COVER = 0.75
 """Opacity of a map where it is strongest."""
 
+MOST_GENERATORS = 6
+"""Columns of spectra that are large enough to be seen from the back row."""
+
 
 def lay_over(picture: NDArray[np.uint8], evidence: NDArray, scale: float) -> NDArray[np.uint8]:
     """Colour a picture by what speaks for AI (orange) and for human-made (blue), over its greys.
@@ -91,7 +94,7 @@ def randomised_gallery(
     maps: Mapping[str, Sequence[NDArray]],
     title: str,
     note: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw the same pictures' maps from the trained network and from networks with random weights.
 
     Args:
@@ -99,7 +102,12 @@ def randomised_gallery(
         maps: By what a row is called, a map for each picture; each row has a scale of its own.
         title: What is to be seen.
         note: Which data.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if not len(pictures):
+        return "There are no such pictures here."
     rows = [
         PictureRow(
             name,
@@ -110,7 +118,7 @@ def randomised_gallery(
     return picture_rows(rows, title, note)
 
 
-def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: str = "") -> Figure:
+def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: str = "") -> Figure | str:
     """Draw how alike maps stay while weights are drawn anew, layer by layer from the output down.
 
     Args:
@@ -118,8 +126,13 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
             maps of different pictures have in common.
         note: Which data.
         title: Title; what a wholly random network keeps if not given.
+
+    Returns:
+        The figure; a sentence if there are no maps to compare.
     """
     values = [np.asarray(one, dtype=float) for one in similarity.values()]
+    if len(values) < 2 or not all(map(len, values)):
+        return "There are no maps to compare."
     figure = new_figure(title or _similarity_title(*values[-2:]), note)
     axes = figure.subplots()
     jitter = np.random.default_rng(0)
@@ -152,15 +165,20 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
 
 def spectrum_grid(
     spectra: Mapping[str, tuple[ArrayLike, ArrayLike]], note: str = "", title: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw the mean residual spectrum of each class and their difference, a row a treatment.
 
     Args:
         spectra: By treatment, the spectra of human-made and of AI-generated pictures in decibels,
-            [side, side], zero frequency in the middle.
+            [side, side], zero frequency in the middle; not finite where there are no pictures.
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence if a class has no spectrum.
     """
+    if not spectra or not all(np.isfinite(one).all() for pair in spectra.values() for one in pair):
+        return "There are pictures of one class only, so no spectra can be compared."
     figure = new_figure(title, note)
     grid = figure.subplots(len(spectra), 3, squeeze=False)
     levels = np.concatenate([np.ravel(one) for pair in spectra.values() for one in pair])
@@ -186,14 +204,19 @@ def spectrum_grid(
     return figure
 
 
-def spectrum_curves(curves: Mapping[str, pd.DataFrame], note: str = "", title: str = "") -> Figure:
+def spectrum_curves(curves: Mapping[str, pd.DataFrame], note: str = "", title: str = "") -> Figure | str:
     """Draw by how much AI-generated residuals differ from human-made ones at each frequency.
 
     Args:
         curves: By treatment: `frequency`, `difference`, `difference_low`, `difference_high` in decibels.
         note: Which data.
         title: Title; the largest difference before and after if not given.
+
+    Returns:
+        The figure; a sentence if there is no difference to draw.
     """
+    if not curves or any(table["difference"].isna().all() for table in curves.values()):
+        return "There are pictures of one class only, so no spectra can be compared."
     figure = new_figure(title or _curves_title(curves), note)
     axes = figure.subplots()
     for (name, table), colour, line in zip(
@@ -221,7 +244,8 @@ def generator_spectra(
     """Draw each generator's mean residual spectrum minus that of human-made pictures.
 
     Args:
-        gaps: By treatment (a row each), then by generator (a column each): decibels, [side, side].
+        gaps: By treatment (a row each), then by generator (a column each, the first `MOST_GENERATORS`):
+            decibels, [side, side].
         note: Which data.
         title: Title.
 
@@ -230,10 +254,12 @@ def generator_spectra(
     """
     if not any(gaps.values()):
         return "No generator family with enough originals is known here."
-    figure = new_figure(title, note)
-    sources = list(next(iter(gaps.values())))
+    every = list(next(iter(gaps.values())))
+    sources = every[:MOST_GENERATORS]
+    more = f"{len(every) - len(sources)} more generators are not drawn." if len(every) > len(sources) else ""
+    figure = new_figure(title, f"{note} {more}".strip())
     grid = figure.subplots(len(gaps), len(sources), squeeze=False)
-    everything = [np.abs(one) for own in gaps.values() for one in own.values()]
+    everything = [np.abs(own[source]) for own in gaps.values() for source in sources]
     reach = np.quantile(np.concatenate([np.ravel(one) for one in everything]), 0.99)
     for row, (name, own) in zip(grid, gaps.items(), strict=True):
         for axes, source in zip(row, sources, strict=True):

@@ -29,17 +29,20 @@ from src.utils.plots.figure.style import (
 )
 from src.utils.settings import CLASS_NAMES
 
-PICTURES_A_ROW = 4
+PICTURES_A_ROW = 3
 PICTURES_A_SIDE = 2 * PICTURES_A_ROW
 
-_TITLE, _NOTE, _LEFT, _RIGHT, _GAP, _CAPTION = 1.55, 0.5, 0.85, 0.2, 0.14, 0.24
-"""Room in inches on a category's slide: title and headings, note, axis, edge, between pictures, captions."""
+_TITLE, _TITLE_LINE, _HEADING, _NOTE = 0.65, 0.38, 0.5, 0.5
+_LEFT, _RIGHT, _GAP, _CAPTION = 0.85, 0.2, 0.14, 0.24
+_PICTURE = HEIGHT / 5
+"""Room in inches on a category's slide: title, each further line of it, headings, note; axis, edge, between
+pictures, captions; a picture, which has to be seen from the back row."""
 
 _PLACES = ("first label", "second label", "third label")
 _SIDES = (("human", HUMAN, -0.12), ("ai", AI, 0.12))
 
 
-def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure:
+def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure | str:
     """Draw the mean confidence of the first three labels, human against AI, with the deck's six numbers.
 
     Args:
@@ -48,11 +51,18 @@ def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: s
         labeller: The network.
         note: Which data.
         title: Title; the first label's difference if not given.
+
+    Returns:
+        The figure; a sentence if nothing was labelled.
     """
+    if table[["human", "ai"]].isna().all(axis=None):
+        return "Nothing was labelled, so there is no confidence to draw."
     figure = new_figure(title or _confidence_title(table, labeller), note)
     axes = figure.subplots()
     places = np.arange(len(table))
     for (side, colour, shift), name in zip(_SIDES, CLASS_NAMES, strict=True):
+        if table[side].isna().all():
+            continue  # no pictures of that class
         x, mean = places + shift, table[side].to_numpy(dtype=float)
         axes.vlines(x, table[f"{side}_low"], table[f"{side}_high"], color=colour, linewidth=5)
         axes.plot(x, mean, "o", color=colour, markersize=14, label=name)
@@ -80,24 +90,29 @@ def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: s
     return figure
 
 
-def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure:
+def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure | str:
     """Draw the most frequent first labels of each class side by side.
 
     Args:
         table: Rows `class`, `category`, `pictures`, `groups`; the most frequent first in each class.
         labeller: The network.
         note: Which data.
-        title: Title; the commonest label of each class if not given.
+        title: Title; that these are the most frequent if not given.
+
+    Returns:
+        The figure, a panel a class that occurs; a sentence if nothing was labelled.
     """
+    shown = [one for one in zip(CLASS_NAMES, CLASS_COLOURS, strict=True) if (table["class"] == one[0]).any()]
+    if not shown:
+        return "Nothing was labelled, so no label is frequent."
     figure = new_figure(title or f"What {labeller} sees most often", note)
-    most = max([*table["pictures"], 1])
-    for axes, name, colour in zip(figure.subplots(1, 2), CLASS_NAMES, CLASS_COLOURS, strict=True):
+    most = table["pictures"].max()
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (name, colour) in zip(panels, shown, strict=True):
         mine = table[table["class"] == name]
         axes.set_title(name, color=colour, fontweight="bold")
-        _clear(axes)
-        if mine.empty:
-            _say(axes, "no pictures")
-            continue
+        axes.set_xticks([])
+        axes.spines[:].set_visible(False)
         axes.barh(mine["category"], mine["pictures"], color=colour, height=0.65)
         for row, one in enumerate(mine.itertuples()):
             text = f"{one.pictures}" + (f"  ({one.groups} groups)" if one.groups < one.pictures else "")
@@ -126,7 +141,7 @@ class CategorySide(NamedTuple):
 
 def category_plot(
     category: str, meaning: str, sides: Sequence[CategorySide | tuple], labeller: str, note: str = ""
-) -> Figure:
+) -> Figure | str:
     """Draw a category's confidence in human-made and in AI-generated pictures, the pictures under the points.
 
     Args:
@@ -136,43 +151,52 @@ def category_plot(
         labeller: The network.
         note: Which data.
 
+    Returns:
+        The figure, half of it for each class, or the whole for the only class that shows the category; a
+        sentence if no picture does.
+
     Raises:
         ValueError: A side shows more pictures than fit, or not one for each position.
     """
+    sides = [CategorySide(*side) for side in sides]  # pyright: ignore[reportArgumentType]
+    for side in sides:
+        if len(side.pictures) > PICTURES_A_SIDE or len(side.pictures) != len(side.shown):
+            raise ValueError(
+                f"{len(side.pictures)} pictures for {len(side.shown)} places, {PICTURES_A_SIDE} fit"
+            )
+    shown = [(label, side) for label, side in enumerate(sides) if len(np.asarray(side.confidence))]
+    if not shown:
+        return f"No picture is called {category}."
     figure = new_figure(f"{labeller} says “{category}”: {meaning}", note)
     figure.set_layout_engine("none")
-    sides = [CategorySide(*side) for side in sides]  # pyright: ignore[reportArgumentType]
-    rows = max(-(-max(len(side.pictures) for side in sides) // PICTURES_A_ROW), 1)
-    for number, side in enumerate(sides):
-        _draw_side(figure, number, side, rows)
+    columns = PICTURES_A_ROW * (3 - len(shown))
+    rows = max(-(-max(len(side.pictures) for _, side in shown) // columns), 1)
+    for place, (label, side) in enumerate(shown):
+        _draw_side(figure, label, side, place * WIDTH / 2, WIDTH / len(shown), rows, columns)
     return figure
 
 
-def _draw_side(figure: Figure, number: int, side: CategorySide, rows: int) -> None:
-    """Draw one class in its half: points in order of confidence above, numbered pictures below."""
-    if len(side.pictures) > PICTURES_A_SIDE or len(side.pictures) != len(side.shown):
-        raise ValueError(f"{len(side.pictures)} pictures for {len(side.shown)} places, {PICTURES_A_SIDE} fit")
+def _draw_side(
+    figure: Figure, label: int, side: CategorySide, start: float, wide: float, rows: int, columns: int
+) -> None:
+    """Draw one class, `wide` inches from `start` on: points by confidence above, numbered pictures below."""
 
     def add_axes(left: float, bottom: float, width: float, height: float) -> Axes:
         return figure.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT))
 
-    left = _LEFT + number * WIDTH / 2
-    width = WIDTH / 2 - _LEFT - _RIGHT
-    cell = (width + _GAP) / PICTURES_A_ROW
-    bottom = _NOTE + rows * (cell + _CAPTION)
-    axes = add_axes(left, bottom + _GAP, width, HEIGHT - _TITLE - bottom - _GAP)
+    left, width = start + _LEFT, wide - _LEFT - _RIGHT
+    cell = (width + _GAP) / columns
+    bottom = _NOTE + rows * (_PICTURE + _CAPTION + _GAP)
+    top = HEIGHT - _TITLE - _HEADING - figure.get_suptitle().count("\n") * _TITLE_LINE
+    axes = add_axes(left, bottom + _GAP, width, top - bottom - _GAP)
     confidence = np.asarray(side.confidence, dtype=float)
-    axes.set_title(CLASS_NAMES[number], color=CLASS_COLOURS[number], fontweight="bold")
+    axes.set_title(CLASS_NAMES[label], color=CLASS_COLOURS[label], fontweight="bold")
     axes.set_title(_side_title(confidence, side.groups), loc="right", fontsize=SMALL_SIZE + 1)
-    if len(confidence) == 0:
-        _clear(axes)
-        _say(axes, "none")
-        return
-    _draw_points(axes, confidence, side.shown, CLASS_COLOURS[number])
+    _draw_points(axes, confidence, side.shown, CLASS_COLOURS[label])
     for place, picture in enumerate(side.pictures):
-        down, across = divmod(place, PICTURES_A_ROW)
-        at = bottom - (down + 1) * (cell + _CAPTION)
-        frame = add_axes(left + across * cell, at, cell - _GAP, cell - _GAP)
+        down, across = divmod(place, columns)
+        at = bottom - (down + 1) * (_PICTURE + _CAPTION + _GAP) + _GAP
+        frame = add_axes(left + across * cell, at, cell - _GAP, _PICTURE)
         frame.imshow(picture)
         frame.set_axis_off()
         text = f"{place + 1}: {confidence[side.shown[place]]:.2f}"
@@ -252,8 +276,6 @@ def association_plot(
 
 
 def _side_title(confidence: NDArray, groups: int) -> str:
-    if len(confidence) == 0:
-        return ""
     plural = "" if len(confidence) == 1 else "s"
     of = f" of {groups} group{'' if groups == 1 else 's'}" if groups < len(confidence) else ""
     return f"{len(confidence)} picture{plural}{of}, mean {confidence.mean():.2f}"
@@ -262,7 +284,9 @@ def _side_title(confidence: NDArray, groups: int) -> str:
 def _confidence_title(table: pd.DataFrame, labeller: str) -> str:
     first = table.iloc[0]
     if not np.isfinite(first["difference"]):
-        return f"{labeller}'s confidence: one class only"
+        side = "human" if np.isfinite(first["human"]) else "ai"
+        kind = {"human": "human-made", "ai": "AI-generated"}[side]
+        return f"{labeller}'s mean confidence: {first[side]:.2f} on {kind} pictures; there are no others"
     if not np.isfinite(first["difference_low"]):
         return f"{labeller}'s mean confidence: {first['ai']:.2f} on AI, {first['human']:.2f} on human-made"
     if first["difference_low"] <= 0 <= first["difference_high"]:
@@ -275,14 +299,3 @@ def _association_title(table: pd.DataFrame, labeller: str, level: float) -> str:
     found = int((table["p_adjusted"] < level).sum())
     verb = "differs" if found <= 1 else "differ"
     return f"{found or 'None'} of {tested} tested categories {verb} between the classes ({labeller})"
-
-
-def _clear(axes: Axes) -> None:
-    axes.set_xticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _say(axes: Axes, text: str) -> None:
-    axes.set_yticks([])
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=QUIET)

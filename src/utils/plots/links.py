@@ -69,7 +69,7 @@ def answer_card(
 
 def answer_gallery(
     pictures: Sequence[NDArray[np.uint8]], answers: pd.DataFrame, note: str = "", most: int = 6
-) -> Figure:
+) -> Figure | str:
     """Draw pictures with their answers, right ones apart from wrong ones.
 
     Where the truth is not known there is a row for each verdict instead.
@@ -79,7 +79,12 @@ def answer_gallery(
         answers: `probability_ai`, `verdict`, and the truth as `truth` (a class name, or empty).
         note: Which data and model.
         most: Most to show in each row.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if answers.empty:
+        return "No picture was read from a link."
     known = (answers["truth"] != "").all()
     right = answers["truth"] == answers["label"]
     heading = right.map({True: "Right", False: "Wrong"}) if known else answers["verdict"]
@@ -91,24 +96,27 @@ def answer_gallery(
             for one in answers.iloc[chosen[:most]].itertuples()
         ]
         rows.append(PictureRow(f"{name} ({len(chosen)})", [pictures[at] for at in chosen[:most]], captions))
-    title = f"{right.sum()} of {len(answers)} links answered right" if known else f"{len(answers)} links"
+    links = f"{len(answers)} link{'' if len(answers) == 1 else 's'}"
+    title = f"{right.sum()} of {links} answered right" if known else f"Answers to {links}"
     under = "Under each picture: probability of AI" + (", and what it is." if known else ".")
     return picture_rows(rows, title, f"{under} {note}")
 
 
-def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
     """Draw the probability of each picture under each way of reading it.
 
     Args:
         answers: A row a picture, a column a way of reading; sorted here by the first column.
         note: Which data and model.
         title: Title; the finding if not given.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if answers.empty:
+        return "There are no pictures to read in several ways."
     answers = answers.sort_values(answers.columns[0], kind="stable")
-    moved = (answers >= 0.5).ne(answers.iloc[:, 0] >= 0.5, axis=0)
-    worst = moved.sum().idxmax()
-    finding = f"Read as “{worst}”, {moved[worst].sum()} of {len(answers)} pictures change their answer"
-    figure = new_figure(title or finding, note)
+    figure = new_figure(title or _path_title(answers), note)
     axes = figure.subplots()
     rows = np.arange(len(answers))
     axes.hlines(rows, answers.min(axis=1), answers.max(axis=1), color=FAINT, linewidth=3)
@@ -119,3 +127,11 @@ def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Fi
     light_grid(axes, "x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(answers.columns), borderaxespad=0.3)
     return figure
+
+
+def _path_title(answers: pd.DataFrame) -> str:
+    moved = (answers >= 0.5).ne(answers.iloc[:, 0] >= 0.5, axis=0).sum()
+    if moved.any():
+        return f"Read as “{moved.idxmax()}”, {moved.max()} of {len(answers)} pictures change their answer"
+    most = answers.sub(answers.iloc[:, 0], axis=0).abs().max(axis=None)
+    return f"No way of reading changes an answer; probabilities move by at most {100 * most:.1f} points"

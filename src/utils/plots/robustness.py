@@ -18,6 +18,8 @@ from src.utils.plots.figure.style import (
     QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
+    brief,
+    footnoted,
     light_grid,
     model_colour,
     new_figure,
@@ -43,7 +45,7 @@ def robustness_curves(
     axes_names: Mapping[str, str],
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw the AUC of each model as damage grows, a panel a kind of damage.
 
     Args:
@@ -52,7 +54,12 @@ def robustness_curves(
         axes_names: By kind, what the level is.
         note: Which data.
         title: Title; the largest loss if not given.
+
+    Returns:
+        The figure; a sentence if no ROC-AUC is known.
     """
+    if not any(table["auc"].notna().any() for models in tables.values() for table in models.values()):
+        return "No ROC-AUC is known here: it takes pictures of both classes."
     figure = new_figure(title or _robustness_title(tables, axes_names), note)
     rows = -(-(len(tables) + 1) // COLUMNS)
     panels = np.ravel(figure.subplots(rows, COLUMNS, sharey=True, squeeze=False))
@@ -81,7 +88,7 @@ def robustness_curves(
     return figure
 
 
-def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: str = "") -> Figure:
+def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: str = "") -> Figure | str:
     """Draw recall and false-positive rate through every delivery, transformations apart below.
 
     Args:
@@ -90,12 +97,20 @@ def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: s
         model: Which model answered.
         note: Which data.
         title: Title; the worst delivery if not given.
+
+    Returns:
+        The figure; a sentence if there are no deliveries.
     """
-    figure = new_figure(title or _delivery_title(table, model), note)
+    if table.empty:
+        return "There are no pictures that could be delivered."
+    balanced = [Estimate.from_row(row, "balanced_accuracy") for row in table.to_dict("records")]
+    figure = new_figure(title or _delivery_title(table, model), footnoted(note, balanced))
     axes = figure.subplots()
     table = table.sort_values("transformation", kind="stable").reset_index(drop=True)
     places = table.index + GAP * table["transformation"]
     for name, text, colour, shift in RATES:
+        if table[name].isna().all():
+            continue  # no pictures of that class
         axes.hlines(
             places + shift, table[f"{name}_low"], table[f"{name}_high"], color=colour, alpha=0.5, lw=5
         )
@@ -104,9 +119,8 @@ def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: s
     beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": SMALL_SIZE}
     for place, row in zip(places, table.to_dict("records"), strict=True):
         weight = "bold" if row["worst"] else "normal"
-        axes.text(
-            1.02, place, Estimate.from_row(row, "balanced_accuracy").text(), fontweight=weight, **beside
-        )
+        said = brief(Estimate.from_row(row, "balanced_accuracy"))
+        axes.text(1.02, place, said, fontweight=weight, **beside)
     heads = [(1.02, -0.9, "Balanced accuracy", "left"), (-0.01, -0.9, "Deliveries", "right")]
     if table["transformation"].any():
         heads.append((-0.01, places[table["transformation"]].min() - 0.9, "Transformations", "right"))
@@ -124,7 +138,7 @@ def delivery_plot(table: pd.DataFrame, model: str = "", note: str = "", title: s
     return figure
 
 
-def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
     """Draw AUCs that belong together, one under the other, and what lies between them.
 
     Args:
@@ -132,12 +146,19 @@ def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figu
             beside the row, or empty) and `model` (its colour; may be empty).
         note: Which data.
         title: Title.
+
+    Returns:
+        The figure; a sentence if no ROC-AUC is known.
     """
-    figure = new_figure(title, note)
+    rows = rows[rows["value"].notna()]
+    if rows.empty:
+        return "No ROC-AUC is known here: it takes pictures of both classes."
+    estimates = [Estimate.of(row.value, row.low, row.high) for row in rows.itertuples()]
+    figure = new_figure(title, footnoted(note, estimates))
     axes = figure.subplots()
     place, marks, names = 0.0, [], []
     previous = None
-    for row in rows.itertuples():
+    for row, estimate in zip(rows.itertuples(), estimates, strict=True):
         place += 0.0 if previous is None else 1.0 if row.set == previous else 1.7
         if row.set != previous:
             where = axes.get_yaxis_transform()
@@ -146,9 +167,7 @@ def difference_plot(rows: pd.DataFrame, note: str = "", title: str = "") -> Figu
         colour = model_colour(row.model) if row.model else INK
         axes.plot([row.low, row.high], [place, place], color=colour, linewidth=5, solid_capstyle="butt")
         axes.plot(row.value, place, "o", color=colour, markersize=14)
-        said = Estimate.of(row.value, row.low, row.high).text() + (
-            f"   {row.difference}" if row.difference else ""
-        )
+        said = brief(estimate) + (f"   {row.difference}" if row.difference else "")
         axes.text(
             1.02, place, said, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL_SIZE + 1
         )
@@ -175,12 +194,16 @@ def _explain(axes: Axes, models: set[str]) -> None:
 
 
 def _delivery_title(table: pd.DataFrame, model: str) -> str:
-    worst = table[table["worst"]].iloc[0]
     who = f"{model_name(model)}: " if model else ""
-    return (
-        f"{who}worst delivery “{worst['title']}”, recall {percent(worst['recall'])}, "
-        f"false-positive rate {percent(worst['false_positive_rate'])}"
-    )
+    if not table["worst"].any():
+        return f"{who}the same answers through every delivery"
+    worst = table[table["worst"]].iloc[0]
+    rates = [
+        f"{said} {percent(worst[name])}"
+        for name, said in (("recall", "recall"), ("false_positive_rate", "false-positive rate"))
+        if not np.isnan(worst[name])
+    ]
+    return f"{who}worst delivery “{worst['title']}”, {', '.join(rates)}"
 
 
 def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_names: Mapping[str, str]) -> str:
@@ -189,6 +212,9 @@ def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_nam
         for kind, models in tables.items()
         for model, table in models.items()
         for row in table.iloc[1:].itertuples()
+        if not np.isnan(table["auc"].iloc[0] - row.auc)
     ]
-    loss, model, kind, level = max(losses)
+    loss, model, kind, level = max(losses, default=(0.0, "", "", 0.0))
+    if loss < 0.005:
+        return "No damage that was tried lowers a ROC-AUC by 0.01"
     return f"The largest loss of ROC-AUC is {loss:.2f}: {model_name(model)}, {kind} = {level:g}"

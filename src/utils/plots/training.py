@@ -23,7 +23,7 @@ def learning_curves(
     deck: Sequence[float] | None = DECK_ACCURACY,
     note: str = "",
     title: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw training and validation per epoch, a panel a model, a thin line a seed.
 
     Args:
@@ -36,8 +36,11 @@ def learning_curves(
 
     Returns:
         Validation solid, training dotted, the deck's printed values as black crosses; a ring at the
-        epoch whose weights were kept.
+        epoch whose weights were kept. Losses above the axes are marked at their upper edge. A sentence if
+        there is no epoch.
     """
+    if history.empty:
+        return "No epoch was trained."
     models = list(dict.fromkeys(history["model"]))
     figure = new_figure(title or _curves_title(history, metric), note)
     grid = figure.add_gridspec(2, len(models), height_ratios=[1, 11])
@@ -60,22 +63,28 @@ def learning_curves(
             axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
     else:
         _cap_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
+        for axes, model in zip(panels, models, strict=True):
+            _mark_beyond(axes, history[history["model"] == model], metric, model_colour(model))
     _explain(figure.add_subplot(grid[0, :]), deck is not None)
     return figure
 
 
-def seed_spread(table: pd.DataFrame, metric: str = "auc", note: str = "", title: str = "") -> Figure:
+def seed_spread(table: pd.DataFrame, metric: str = "auc", note: str = "", title: str = "") -> Figure | str:
     """Draw one number of each model for every seed it was trained with.
 
     Args:
-        table: Columns `model`, `seed`, `value`.
+        table: Columns `model`, `seed`, `value` (NaN where not defined).
         metric: Which number it is.
         note: Which data.
         title: Title; the spread if not given.
 
     Returns:
-        A dot a seed, the mean as a bar, and mean, lowest and highest in words.
+        A dot a seed, the mean as a bar, and mean, lowest and highest in words; a sentence where no model
+        was trained with several seeds.
     """
+    table = table[table["value"].notna()]
+    if not (table.groupby("model")["seed"].nunique() > 1).any():
+        return "One seed was trained, so nothing can be said about luck: `SEEDS=3` trains three."
     models = list(dict.fromkeys(table["model"]))
     figure = new_figure(title or _spread_title(table, metric), note)
     axes = figure.subplots()
@@ -110,8 +119,9 @@ def seed_spread(table: pd.DataFrame, metric: str = "auc", note: str = "", title:
 
 def _draw_run(axes: Axes, run: pd.DataFrame, metric: str, colour: str) -> None:
     validation = run[f"val_{metric}"]
-    axes.plot(run["epoch"], run[metric], ":", color=colour, linewidth=2.5)
-    axes.plot(run["epoch"], validation, "-", color=colour, linewidth=3)
+    dot = "o" if len(run) == 1 else ""  # a line needs two epochs
+    axes.plot(run["epoch"], run[metric], f"{dot}:", color=colour, linewidth=2.5, markerfacecolor="white")
+    axes.plot(run["epoch"], validation, f"{dot}-", color=colour, linewidth=3)
     if validation.notna().any():
         ring = {"markersize": 14, "markerfacecolor": "none", "markeredgecolor": colour}
         axes.plot(run["epoch"][run["kept"]], validation[run["kept"]], "o", markeredgewidth=2.5, **ring)
@@ -136,6 +146,19 @@ def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
     axes.set_ylim(0, 1.05 * min(top, max(usual, 1.0)))
 
 
+def _mark_beyond(axes: Axes, history: pd.DataFrame, metric: str, colour: str) -> None:
+    """Mark at the upper edge the epochs whose values lie above it, and say how high the highest is."""
+    top = axes.get_ylim()[1]
+    highest = history.groupby("epoch")[[metric, f"val_{metric}"]].max().max(axis=1)
+    beyond = highest[highest > top]
+    if beyond.empty:
+        return
+    axes.plot(beyond.index, np.full(len(beyond), top), "^", color=colour, markersize=13, clip_on=False)
+    words = f"up to {beyond.max():,.3g}"
+    place = (beyond.idxmax(), top)
+    axes.annotate(words, place, (12, -5), textcoords="offset points", va="top", color=colour, **on_white())
+
+
 def _curves_title(history: pd.DataFrame, metric: str) -> str:
     last = history.sort_values("epoch").groupby(["model", "seed"]).tail(1)
     training, validation = last[metric].mean(), last[f"val_{metric}"].mean()
@@ -146,6 +169,8 @@ def _curves_title(history: pd.DataFrame, metric: str) -> str:
 def _spread_title(table: pd.DataFrame, metric: str) -> str:
     spread = table.groupby("model", sort=False)["value"].agg(lambda values: values.max() - values.min())
     widest = spread.idxmax()
+    if spread[widest] < 0.005:
+        return f"Another seed moves no {metric_name(metric)} by 0.01"
     return (
         f"Another seed moves the {metric_name(metric)} of {model_name(widest)} by up to {spread[widest]:.2f}"
     )

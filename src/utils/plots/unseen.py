@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,9 +22,16 @@ from src.utils.plots.figure.style import (
 )
 from src.utils.settings import CLASS_NAMES
 
+_KINDS = {1: "Generators", 0: "Photo sources"}
+
 
 def unseen_plot(
-    table: pd.DataFrame, overall: tuple[float, float], model: str = "", note: str = "", title: str = ""
+    table: pd.DataFrame,
+    overall: tuple[float, float],
+    model: str = "",
+    note: str = "",
+    title: str = "",
+    most: int = 16,
 ) -> Figure | str:
     """Draw the share called AI of each generator and of each source of photographs.
 
@@ -32,20 +41,21 @@ def unseen_plot(
         model: Which model answered.
         note: Which data.
         title: Title; both shares if not given.
+        most: Sources of each class at most, those with most pictures; the note says how many are left out.
 
     Returns:
-        Generators on the left, where far right is good; photographs on the right, where far left is good.
-        Without any rows, a sentence.
+        Generators on the left, where far right is good; photographs on the right, where far left is good; a
+        class without sources has no panel. Without any rows, a sentence.
     """
     if table.empty:
         return "This dataset has no unseen set."
-    who = f"{model_name(model)}: " if model else ""
-    recall, false_positives = percent(overall[1]), percent(overall[0])
-    found = f"{who}recall {recall} on unseen generators, false-positive rate {false_positives}"
-    figure = new_figure(title or found, note)
-    panels = figure.subplots(1, 2)
-    for axes, label, name in zip(panels, (1, 0), ("Generators", "Photo sources"), strict=True):
-        mine = table[table["label"] == label].sort_values(["called_ai", "source"], ignore_index=True)
+    drawn = table.sort_values("pictures", ascending=False, kind="stable").groupby("label").head(most)
+    shown = [(label, name) for label, name in _KINDS.items() if (drawn["label"] == label).any()]
+    more = f"{len(table) - len(drawn)} smaller sources are not drawn." if len(drawn) < len(table) else ""
+    figure = new_figure(title or _unseen_title(shown, overall, model), f"{note} {more}".strip())
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (label, name) in zip(panels, shown, strict=True):
+        mine = drawn[drawn["label"] == label].sort_values(["called_ai", "source"], ignore_index=True)
         _draw_sources(axes, mine, CLASS_COLOURS[label])
         axes.axvline(overall[label], color=CLASS_COLOURS[label], linewidth=1.5, linestyle=":")
         axes.set_title(name, color=CLASS_COLOURS[label], fontweight="bold")
@@ -63,6 +73,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     Returns:
         The figure; without any rows, a sentence.
     """
+    table = table[table[["met", "left_out"]].notna().all(axis=1)]
     if table.empty:
         return "Too few of them have enough originals to be left out."
     figure = new_figure(title or _holdout_title(table), note)
@@ -95,7 +106,7 @@ def holdout_plot(table: pd.DataFrame, note: str = "", title: str = "") -> Figure
     return figure
 
 
-def gate_plot(missed: pd.DataFrame, alarms: pd.DataFrame, note: str = "", title: str = "") -> Figure:
+def gate_plot(missed: pd.DataFrame, alarms: pd.DataFrame, note: str = "", title: str = "") -> Figure | str:
     """Draw which kinds of pictures pass the content gate, and which of the dataset's own it stops.
 
     Args:
@@ -106,31 +117,43 @@ def gate_plot(missed: pd.DataFrame, alarms: pd.DataFrame, note: str = "", title:
         title: Title; both counts if not given.
 
     Returns:
-        Kinds that should be stopped on the left, the dataset's pictures on the right; far left is good.
+        Kinds that should be stopped on the left, the dataset's pictures on the right; far left is good. A
+        table without rows has no panel; a sentence if neither has any.
     """
+    panels = [(table, draw) for table, draw in ((missed, _draw_kinds), (alarms, _draw_own)) if len(table)]
+    if not panels:
+        return "There are no pictures that the content gate could stop."
     figure = new_figure(title or _gate_title(missed, alarms), note)
-    left, right = figure.subplots(1, 2)
-    kinds = missed.iloc[::-1].reset_index(drop=True)
-    faces = dict(zip(missed["origin"].unique(), ("white", INK), strict=False))
+    for axes, (table, draw) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        draw(axes, table.iloc[::-1].reset_index(drop=True))
+    return figure
+
+
+def _draw_kinds(axes: Axes, kinds: pd.DataFrame) -> None:
+    """Draw the share of each kind that passes although it should be stopped."""
+    faces = dict(zip(kinds["origin"].iloc[::-1].unique(), ("white", INK), strict=False))
     for row in kinds.itertuples():
-        _dot_with_count(left, row.share, row.Index, INK, f"{row.missed} of {row.pictures}", faces[row.origin])
+        counts = f"{row.missed} of {row.pictures}"
+        _dot_with_count(axes, row.share, row.Index, INK, counts, faces[row.origin])
     for origin, face in faces.items():
-        left.plot([], [], "o", color=face, markeredgecolor=INK, markersize=13, label=origin)
-    left.legend(loc="upper right")
-    own = alarms.iloc[::-1].reset_index(drop=True)
+        axes.plot([], [], "o", color=face, markeredgecolor=INK, markersize=13, label=origin)
+    axes.legend(loc="upper right")
+    axes.set_title("Kinds that should be stopped", fontweight="bold")
+    _share_axes(axes, list(kinds["kind"]), "Share that passes")
+
+
+def _draw_own(axes: Axes, own: pd.DataFrame) -> None:
+    """Draw the share of the dataset's own pictures that is stopped."""
     for row in own.itertuples():
         colour = CLASS_COLOURS[row.label]
         ends = [row.share_low, row.share_high]
-        right.plot(ends, [row.Index] * 2, color=colour, linewidth=5, alpha=0.5, solid_capstyle="butt")
-        right.plot(row.share, row.Index, "o", color=colour, markersize=13)
-    left.set_title("Kinds that should be stopped", fontweight="bold")
-    right.set_title("Pictures of the dataset", fontweight="bold")
-    _share_axes(left, list(kinds["kind"]), "Share that passes")
-    own_names = [
+        axes.plot(ends, [row.Index] * 2, color=colour, linewidth=5, alpha=0.5, solid_capstyle="butt")
+        axes.plot(row.share, row.Index, "o", color=colour, markersize=13)
+    names = [
         f"{CLASS_NAMES[row.label]},\n{row.part}: {row.stopped} of {row.pictures}" for row in own.itertuples()
     ]
-    _share_axes(right, own_names, "Share that is stopped")
-    return figure
+    axes.set_title("Pictures of the dataset", fontweight="bold")
+    _share_axes(axes, names, "Share that is stopped")
 
 
 def _dot_with_count(
@@ -168,9 +191,13 @@ def _share_axes(axes: Axes, names: list[str], xlabel: str) -> None:
 
 
 def _gate_title(missed: pd.DataFrame, alarms: pd.DataFrame) -> str:
-    caught = percent(1 - missed["missed"].sum() / missed["pictures"].sum())
-    own = percent(alarms["stopped"].sum() / alarms["pictures"].sum())
-    return f"The content gate stops {caught} of what it should, and {own} of the dataset's own pictures"
+    said = []
+    if len(missed):
+        said.append(f"{percent(1 - missed['missed'].sum() / missed['pictures'].sum())} of what it should")
+    if len(alarms):
+        own = percent(alarms["stopped"].sum() / alarms["pictures"].sum())
+        said.append(f"{own} of the dataset's own pictures")
+    return f"The content gate stops {', and '.join(said)}"
 
 
 def _draw_sources(axes: Axes, table: pd.DataFrame, colour: str) -> None:
@@ -188,8 +215,16 @@ def _draw_sources(axes: Axes, table: pd.DataFrame, colour: str) -> None:
     _share_axes(axes, [short_name(source) for source in table["source"]], "Share called AI")
 
 
+def _unseen_title(shown: Sequence[tuple[int, str]], overall: tuple[float, float], model: str) -> str:
+    who = f"{model_name(model)}: " if model else ""
+    words = {1: "recall {} on unseen generators", 0: "false-positive rate {}"}
+    return who + ", ".join(words[label].format(percent(overall[label])) for label, _ in shown)
+
+
 def _holdout_title(table: pd.DataFrame) -> str:
     worst = table.loc[table["drop"].idxmax()]
+    if worst["drop"] < 0.005:
+        return "Never having met a source costs no ROC-AUC here"
     return (
         f"Never having met {short_name(worst['source'])} costs most: "
         f"ROC-AUC {worst['met']:.2f} falls to {worst['left_out']:.2f}"

@@ -45,13 +45,19 @@ def question(findings: Findings) -> Slide:
     )
 
 
+def guess(findings: Findings) -> Slide:
+    """Pictures of both classes for the audience to guess at."""
+    notes = ("Let people vote by a show of hands; the next slide answers.",)
+    return Slide(titles.GUESS, notes, findings.picture("02_examples"))
+
+
 def data(findings: Findings) -> Slide:
-    """Examples of both classes, and how many pictures there are."""
+    """What these pictures are, and how many there are in all."""
     dataset, counts = findings.settings.dataset, findings.counts
     new = findings.unseen_pictures
     return findings.slide(
         titles.data(sum(counts.values()), new),
-        findings.picture("02_examples"),
+        findings.picture("02_examples_answers", "02_examples"),
         "n_train, n_validation, n_test, unseen",
         (f"From: {dataset.origin}.", f"Terms: {dataset.licence}."),
     )

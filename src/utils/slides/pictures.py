@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from src.utils.analysis.content import labels
 from src.utils.estimate import Estimate
 from src.utils.names import interval_text, model_name
 from src.utils.plots.figure.style import AI, HUMAN
@@ -55,9 +56,8 @@ def category_pictures(findings: Findings) -> Iterator[Slide]:
     shown = [
         (row, picture)
         for name, picture in findings.pictures.items()
-        if name.startswith("07_category_")
         for row in table.itertuples()
-        if f" calls {row.category} (" in picture.caption
+        if name == f"07_{labels.category_file(row.category)}"
     ]
     shown.sort(key=lambda pair: (pair[0].category not in found, pd.isna(pair[0].p)))
     for row, picture in shown[:MOST_CATEGORIES]:

@@ -14,7 +14,7 @@ from src.utils.slides.findings import Findings, Missing
 from src.utils.slides.slide import Slide
 
 SLIDES: tuple[Callable[[Findings], Slide | Iterator[Slide]], ...] = (
-    *(about.cover, about.question, about.data, about.split, about.leak),
+    *(about.cover, about.question, about.guess, about.data, about.split, about.leak),
     *(detector.learning, detector.matrix, detector.guessing, detector.links),
     *(pictures.confidence, pictures.categories, pictures.category_pictures, pictures.mistakes),
     *(detector.improved, detector.design, detector.unseen, detector.sources),

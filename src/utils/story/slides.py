@@ -7,6 +7,7 @@ from typing import Any
 
 from src.utils.estimate import Estimate
 from src.utils.names import percent, short_name
+from src.utils.plots.figure.style import brief
 
 CHANCE = 0.5
 """ROC-AUC of a coin toss."""
@@ -14,18 +15,15 @@ CHANCE = 0.5
 LEVEL = 0.05
 """A difference counts if its corrected p-value is below this."""
 
+GUESS = "Which of these pictures were made by a generator?"
+"""Asked of the audience before anything is shown."""
+
 SPLITS = {
     "group": "Nothing related crosses the split: originals, pairs and near-duplicates stay on one side",
     "random": "Split at random, as the deck did: related pictures may stand on both sides",
     "own": "The dataset's own split is kept: what its makers put apart stays apart",
 }
 """What is to be said of each way to split."""
-
-
-def brief(estimate: Estimate, digits: int = 2) -> str:
-    """Write a number with its interval, `0.61 [0.44, 0.77]`, or alone where that is not estimable."""
-    known = estimate.low is not None and estimate.high is not None
-    return estimate.text(digits) if known or estimate.value is None else f"{estimate.value:z.{digits}f}"
 
 
 def question(claimed: float) -> str:

@@ -110,17 +110,20 @@ def test_one_class_one_category_and_nothing_at_all() -> None:
     assert empty.empty and list(empty.columns) == list(association_table(pictures({"wig": (9, 9)})).columns)
 
 
-def test_shown_are_the_wanted_that_occur_then_the_most_certain() -> None:
-    table = association_table(pictures({**KAGGLE_LIKE, "tench": (1, 0)}))
-    assert shown_categories(table, ("plate", "wig", "lab_coat"), 4) == [
-        "plate",
-        "lab_coat",
-        "rapeseed",
-        "alp",
+def test_shown_are_the_wanted_that_occur_then_what_differs_then_what_both_classes_show_most() -> None:
+    table = association_table(pictures({**KAGGLE_LIKE, "tench": (1, 0), "wig": (40, 0)}))
+    assert shown_categories(table, ("plate", "quilt", "lab_coat"), 5) == [
+        *("plate", "lab_coat"),
+        *("rapeseed", "alp", "wig"),  # these differ; rapeseed and alp are shown by both classes
     ]
-    assert shown_categories(table, ("tench",), 2) == ["tench", "rapeseed"]
+    assert differing(table) and shown_categories(table, (), 99)[3:] == ["cock", "lab_coat", "plate"]
+
+
+def test_one_picture_is_no_category_to_look_at() -> None:
+    table = association_table(pictures({**KAGGLE_LIKE, "tench": (1, 0), "eft": (2, 0)}))
+    assert shown_categories(table, ("tench", "eft"), 2) == ["eft", "rapeseed"]
     assert table.set_index("category").loc["tench", "verdict"] == "not tested: 1 group"
-    assert "tench" not in shown_categories(table, (), 99)
+    assert not {"tench", "eft"} & set(shown_categories(table, (), 99))
     assert shown_categories(table.head(0), ("plate",)) == []
 
 

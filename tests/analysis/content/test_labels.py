@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from src.utils.analysis.content.labels import (
     LABEL_COLUMNS,
     MEANINGS_FILE,
     adjust,
+    category_file,
     category_side,
     category_sides,
     choose_pictures,
@@ -213,6 +215,13 @@ def test_every_category_can_be_explained() -> None:
     assert describe_category("eft").startswith("an amphibian")
     assert describe_category("blue_jinn") == "not a category of ImageNet"
     assert all(describe_category(name) for _, name in imagenet_classes())
+
+
+def test_a_category_is_part_of_a_file_name() -> None:
+    assert category_file("jack-o'-lantern") == "jack_o_lantern" and category_file("lab_coat") == "lab_coat"
+    names = [category_file(name) for _, name in imagenet_classes()]
+    assert all(re.fullmatch("[a-z0-9_]+", name) for name in names)
+    assert len(set(names)) == len({name for _, name in imagenet_classes()})
 
 
 def test_only_real_categories_are_explained_and_each_once() -> None:

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from src.utils.data.pictures.examples import choose_examples, choose_of_both, class_previews, read_previews
+from src.utils.data.pictures.examples import (
+    choose_examples,
+    choose_of_both,
+    class_previews,
+    mixed_previews,
+    read_previews,
+)
 
 
 def test_examples_come_from_different_groups_first():
@@ -37,3 +43,7 @@ def test_either_class_gets_its_share(tmp_path):
     human, ai = class_previews(images, tmp_path, 2, seed=1)
     reds = [int(picture[0, 0, 0]) for picture in (*human, *ai)]
     assert reds == [40 * names.index(name) for name in chosen["file_name"]]
+    mixed, labels = mixed_previews(images, tmp_path, 2, seed=1)
+    by_red = dict(zip(reds, [0, 0, 1, 1], strict=True))
+    assert [by_red[int(picture[0, 0, 0])] for picture in mixed] == labels
+    assert sorted(labels) == [0, 0, 1, 1] and labels != [0, 0, 1, 1]

@@ -4,7 +4,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from src.utils.plots.figure.galleries import (
     PictureRow,
-    class_examples,
+    guessing_gallery,
     mistakes,
     picture_rows,
     picture_wall,
@@ -25,17 +25,19 @@ def texts(figure):
     return [text.get_text() for text in figure.texts]
 
 
-def test_examples_are_the_decks_two_rows():
-    figure = class_examples([picture(n) for n in range(5)], [picture(n) for n in range(10, 15)])
-    assert shown(figure) == [*range(5), *range(10, 15)]
-    assert [text for text in texts(figure) if text in ("Human-made", "AI-generated")] == [
-        "Human-made",
-        "AI-generated",
-    ]
-    colours = {text.get_text(): text.get_color() for text in figure.texts}
-    assert (colours["Human-made"], colours["AI-generated"]) == (HUMAN, AI)
-    tops = [axes.get_position().y1 for axes in figure.axes]
+def test_examples_ask_without_answering_and_a_second_figure_answers():
+    pictures, label = [picture(n) for n in range(10)], [0, 1, 1, 0, 1, 0, 0, 1, 0, 0]
+    asked, answered = (guessing_gallery(pictures, label, answer) for answer in (False, True))
+    assert shown(asked) == shown(answered) == list(range(10))
+    assert asked.get_suptitle() == "4 of these 10 pictures were made by a generator. Which?"
+    assert [text for text in texts(asked)[1:] if text] == [str(n) for n in range(1, 11)]
+    assert not {"Human", "AI"} & set(" ".join(texts(asked)).split())
+    assert {"1: Human-made", "2: AI-generated"} <= set(texts(answered))
+    colours = {text.get_text(): text.get_color() for text in answered.texts}
+    assert (colours["1: Human-made"], colours["2: AI-generated"]) == (HUMAN, AI)
+    tops = [axes.get_position().y1 for axes in asked.axes]
     assert len(set(tops[:5])) == len(set(tops[5:])) == 1 and tops[0] > tops[5]
+    assert "nothing to guess" in guessing_gallery(pictures[:2], [1, 1], False)
 
 
 @pytest.mark.parametrize("count", [1, 5, 8, 24, 60])
@@ -63,7 +65,7 @@ def test_mistakes_are_shown_by_class_in_their_order_and_counted():
         [picture(n) for n in range(5)], [0, 1, 0, 1, 0], [0.99, 0.01, 0.8, 0.3, 0.7], (12, 1), shown=2
     )
     assert shown(figure) == [0, 2, 1, 3]
-    assert figure.get_suptitle() == "The most confident of 12 false alarms and 1 miss"
+    assert figure.get_suptitle() == "The most confident of 12 false positives and 1 false negative"
     written = texts(figure)
     assert [text for text in written if text.startswith("P(AI)")] == [
         "P(AI) = 99 %",
@@ -74,10 +76,17 @@ def test_mistakes_are_shown_by_class_in_their_order_and_counted():
     assert "Human-made, but called AI (12 in all)" in written
 
 
-def test_no_mistakes_are_said_to_be_none():
-    figure = mistakes([], [], [], (0, 0))
-    assert texts(figure).count("none") == 2 and shown(figure) == []
-    assert texts(picture_wall([], 0)).count("none") == 1
+def test_nothing_to_show_is_a_sentence():
+    assert mistakes([], [], [], (0, 0)) == "No picture is answered wrongly."
+    assert picture_wall([], 0) == "There are no human-made pictures."
+
+
+def test_a_kind_of_mistake_that_does_not_occur_has_no_row_and_none_is_called_confident_at_51_percent():
+    figure = mistakes([picture(1)], [0], [0.51], (1, 0))
+    assert figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ") == (
+        "1 false positive and 0 false negatives, none with more than 51 % confidence"
+    )
+    assert len(shown(figure)) == 1 and not any("AI-generated" in text for text in texts(figure))
 
 
 def test_a_caption_for_each_picture():

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from src.utils.plots.figure.saving import read_index, save_figure
+from src.utils.plots.figure.saving import drop_others, read_index, save_figure
 from src.utils.plots.figure.style import data_note, new_figure
 from src.utils.settings import UserError
 
@@ -133,11 +133,24 @@ def test_only_slides(tmp_path):
 
 
 def test_the_decks_figures_open_the_index(tmp_path):
-    names = ("02_audit", "05_confusion_matrix", "07_category_1", "07_association", "07_confidence")
+    names = ("02_audit", "05_confusion_matrix", "07_lab_coat", "07_association", "07_confidence")
     for name in names:
-        save(tmp_path, name)
+        save(tmp_path, name, kind="gallery" if name == "07_lab_coat" else "plot")
     stems = [Path(entry["file"]).stem for entry in read_index(tmp_path)]
-    assert stems == ["07_confidence", "07_category_1", "05_confusion_matrix", "02_audit", "07_association"]
+    assert stems == ["07_confidence", "07_lab_coat", "05_confusion_matrix", "02_audit", "07_association"]
+
+
+def test_what_an_earlier_run_left_goes_and_nothing_else(tmp_path):
+    for name in ("07_wig", "07_plate"):
+        save(tmp_path, name, kind="gallery")
+    kept = [save(tmp_path, "07_lab_coat", kind="gallery")]
+    save(tmp_path, "07_confidence")
+    drop_others(tmp_path, kept, "07_*.jpg")
+    assert sorted(contents(tmp_path)) == [
+        *("07_confidence.png", "07_confidence.svg", "07_lab_coat.jpg"),
+        "index.json",
+    ]
+    assert [entry["file"] for entry in read_index(tmp_path)] == ["07_confidence.png", "07_lab_coat.jpg"]
 
 
 def test_a_damaged_index_is_named(tmp_path):

@@ -102,21 +102,26 @@ def _verdict(row, min_groups: int) -> str:
 
 
 def shown_categories(
-    table: pd.DataFrame, wanted: tuple[str, ...] = (), most: int = 6, least_groups: int = 2
+    table: pd.DataFrame, wanted: tuple[str, ...] = (), most: int = 6, least_groups: int = MIN_GROUPS
 ) -> list[str]:
-    """Choose the categories to look at: those asked for that occur, then the most certain ones.
+    """Choose the categories to look at: those asked for that occur, those that differ, frequent ones.
 
     Args:
         table: From `association_table`.
-        wanted: Categories to show wherever any picture has them.
+        wanted: Categories to show wherever two groups show them.
         most: Categories at most.
-        least_groups: Groups that a category not asked for must have.
+        least_groups: Groups that a category not asked for must have; of these, those that both classes show
+            come first.
     """
-    groups = (table["groups_human"] + table["groups_ai"]).to_numpy()
-    occurring = set(table["category"])
-    asked = [category for category in wanted if category in occurring]
-    others = [name for name in table.loc[groups >= least_groups, "category"] if name not in asked]
-    return [*asked, *others][:most]
+    groups = table["groups_human"] + table["groups_ai"]
+    asked = [name for name in wanted if (groups[table["category"] == name] > 1).any()]
+    ranked = table.assign(
+        groups=groups,
+        differs=table["p_adjusted"] < LEVEL,
+        both=(table["groups_human"] > 0) & (table["groups_ai"] > 0),
+    ).sort_values(["differs", "both", "groups"], ascending=False, kind="stable")
+    others = ranked.loc[ranked["groups"] >= least_groups, "category"]
+    return [*asked, *(name for name in others if name not in asked)][:most]
 
 
 def differing(table: pd.DataFrame) -> list[str]:

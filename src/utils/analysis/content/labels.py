@@ -7,6 +7,7 @@ every group of a class the same, and a test compares groups.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -268,6 +269,11 @@ def category_side(labelled: pd.DataFrame, category: str, label: int, raw_dir: Pa
     shown = spread_pictures(mine, most)
     pictures = read_previews(raw_dir, mine["file_name"].iloc[shown])
     return mine["conf_1"].to_numpy(dtype=float), mine["group"].nunique(), shown, pictures
+
+
+def category_file(category: str) -> str:
+    """A category as part of a file's name: `lab_coat`, `jack_o_lantern`."""
+    return re.sub(r"[^a-z0-9]+", "_", category.lower())
 
 
 def describe_category(category: str) -> str:

@@ -60,6 +60,28 @@ def class_previews(
     return human, ai
 
 
+def mixed_previews(
+    images: pd.DataFrame, raw_dir: Path, each: int, seed: int, side: int = PREVIEW_SIDE
+) -> tuple[list[np.ndarray], list[int]]:
+    """Draw and read pictures of both classes, in an order that does not tell them apart.
+
+    Args:
+        images: Readable rows of the manifest.
+        raw_dir: The folder that `file_name` is relative to.
+        each: How many of each class; fewer if there are not as many.
+        seed: Seed of the draw and of the order.
+        side: Longest side in pixels.
+
+    Returns:
+        The pictures, as from `read_previews`, and their classes.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    drawn = choose_of_both(images, each, seed).sample(frac=1, random_state=seed)
+    return read_previews(raw_dir, drawn["file_name"], side), drawn["label"].tolist()
+
+
 def read_previews(raw_dir: Path, file_names: Iterable[str], side: int = PREVIEW_SIDE) -> list[np.ndarray]:
     """Read pictures to show them, whole and in their own shape.
 

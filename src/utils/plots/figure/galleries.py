@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from src.utils.names import percent
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
     HEIGHT,
     INK,
-    QUIET,
     SMALL_SIZE,
     TEXT_SIZE,
     WIDTH,
@@ -27,11 +27,13 @@ from src.utils.settings import CLASS_NAMES
 
 Picture = NDArray[np.uint8]
 
+SURE = 0.6
+"""Confidence below which no answer is called confident."""
 
 _MARGIN, _GAP, _TITLE, _NAME, _CAPTION, _NOTE = 0.012 * WIDTH, 0.12, 0.75, 0.42, 0.34, 0.5
-_NONE, _TITLE_LINE = 0.5, 0.4
-"""Room in inches: around all, between pictures, for the title and each further line of it, a row's name,
-captions and the note."""
+_TITLE_LINE = 0.4
+"""Room in inches: around all, between pictures, for the title, a row's name, captions and the note; for each
+further line of the title."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,17 @@ class PictureRow:
 
     Attributes:
         name: What the row holds, written above it; nothing is written if it is empty.
-        pictures: The pictures, left to right; a row without any says "none".
+        pictures: The pictures, left to right; at least one.
         captions: A line under each picture; none if empty.
         colour: Of the name.
+        caption_colours: Of each caption; ink if empty.
     """
 
     name: str
     pictures: Sequence[Picture]
     captions: Sequence[str] = ()
     colour: str = INK
+    caption_colours: Sequence[str] = ()
 
 
 def picture_rows(
@@ -74,31 +78,47 @@ def picture_rows(
     top = HEIGHT - (_TITLE + more_lines * _TITLE_LINE if title else _MARGIN)
     room = top - (_NOTE if note else _MARGIN)
     words = sum((_NAME if row.name else 0) + (_CAPTION if row.captions else 0) for row in rows)
-    words += sum(_NONE for row in rows if not row.pictures)
-    filled = max(sum(1 for row in rows if row.pictures), 1)
-    columns = max([len(row.pictures) for row in rows] + [1])
-    high, wide = (room - words) / filled - _GAP, (WIDTH - 2 * _MARGIN + _GAP) / columns - _GAP
+    columns = max(len(row.pictures) for row in rows)
+    high, wide = (room - words) / len(rows) - _GAP, (WIDTH - 2 * _MARGIN + _GAP) / columns - _GAP
     side, spare = min(high, wide), max(high - wide, 0)
     for row in rows:
         top = _draw_row(figure, row, top, side) - _GAP - spare
     return figure
 
 
-def class_examples(
-    human: Sequence[Picture],
-    ai: Sequence[Picture],
-    captions: tuple[Sequence[str], Sequence[str]] = ((), ()),
-    title: str = "Can you tell which is which?",
-    note: str = "",
-) -> Figure:
-    """Draw a row of human-made pictures above a row of AI-generated ones, as the deck did with five each."""
-    named = zip(CLASS_NAMES, (human, ai), captions, CLASS_COLOURS, strict=True)
-    return picture_rows([PictureRow(*row) for row in named], title, note)
+def guessing_gallery(
+    pictures: Sequence[Picture], label: Sequence[int], answered: bool, note: str = "", columns: int = 5
+) -> Figure | str:
+    """Draw numbered pictures of both classes to guess at; or the same ones, each with its class.
+
+    Args:
+        pictures: In the order to show them.
+        label: Their classes, [n].
+        answered: Whether each shows what it is.
+        note: Which data.
+        columns: Pictures a row.
+
+    Returns:
+        The figure; a sentence if there is one class only, so that there is nothing to guess.
+    """
+    if len(set(label)) < 2:
+        return "There are pictures of one class only, so there is nothing to guess."
+    captions = [f"{at}: {CLASS_NAMES[one]}" if answered else f"{at}" for at, one in enumerate(label, start=1)]
+    colours = [CLASS_COLOURS[one] for one in label] if answered else []
+    rows = [
+        PictureRow(
+            "", pictures[at : at + columns], captions[at : at + columns], INK, colours[at : at + columns]
+        )
+        for at in range(0, len(pictures), columns)
+    ]
+    title = f"{sum(label)} of these {len(pictures)} pictures were made by a generator"
+    title += ": the answers" if answered else ". Which?"
+    return picture_rows(rows, title, note)
 
 
 def picture_wall(
-    pictures: Sequence[Picture], label: int, columns: int = 8, title: str = "", note: str = ""
-) -> Figure:
+    pictures: Sequence[Picture], label: int, columns: int = 6, title: str = "", note: str = ""
+) -> Figure | str:
     """Draw many pictures of one class, row by row.
 
     Args:
@@ -107,10 +127,15 @@ def picture_wall(
         columns: Pictures a row.
         title: Title; the class and the number of pictures if not given.
         note: Which data.
+
+    Returns:
+        The figure; a sentence if there are no pictures.
     """
+    if not len(pictures):
+        return f"There are no {('human-made', 'AI-generated')[label]} pictures."
     rows = [PictureRow("", pictures[start : start + columns]) for start in range(0, len(pictures), columns)]
-    title = title or f"{CLASS_NAMES[label]}: {len(pictures)} examples"
-    return picture_rows(rows or [PictureRow("", ())], title, note, CLASS_COLOURS[label])
+    title = title or f"{CLASS_NAMES[label]}: {_count(len(pictures), 'example')}"
+    return picture_rows(rows, title, note, CLASS_COLOURS[label])
 
 
 def mistakes(
@@ -120,7 +145,7 @@ def mistakes(
     totals: tuple[int, int],
     shown: int = 5,
     note: str = "",
-) -> Figure:
+) -> Figure | str:
     """Draw the most confident mistakes: photographs called AI above, missed AI-generated pictures below.
 
     Args:
@@ -130,17 +155,31 @@ def mistakes(
         totals: How many false positives and false negatives there are in all.
         shown: Most to show of each.
         note: Which data and which model.
+
+    Returns:
+        The figure, a row a kind of mistake that occurs; a sentence if there is no mistake.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=float)
+    if not len(label):
+        return "No picture is answered wrongly."
     rows = []
     names = ("Human-made, but called AI", "AI-generated, but called human-made")
     for one, name in enumerate(names):
         mine = np.flatnonzero(label == one)[:shown]
+        if not len(mine):
+            continue
         captions = [f"P(AI) = {100 * probability[row]:.0f} %" for row in mine]
         chosen = [pictures[row] for row in mine]
         rows.append(PictureRow(f"{name} ({totals[one]} in all)", chosen, captions, CLASS_COLOURS[one]))
-    title = f"The most confident of {_count(totals[0], 'false alarm')} and {_count(totals[1], 'miss', 'es')}"
-    return picture_rows(rows, title, note)
+    return picture_rows(rows, _mistakes_title(totals, np.max([probability, 1 - probability])), note)
+
+
+def _mistakes_title(totals: tuple[int, int], surest: float) -> str:
+    """Count the mistakes, and call them confident only where one is."""
+    counts = f"{_count(totals[0], 'false positive')} and {_count(totals[1], 'false negative')}"
+    if surest < SURE:
+        return f"{counts}, none with more than {percent(surest)} confidence"
+    return f"The most confident of {counts}"
 
 
 def _draw_row(figure: Figure, row: PictureRow, top: float, side: float) -> float:
@@ -152,9 +191,6 @@ def _draw_row(figure: Figure, row: PictureRow, top: float, side: float) -> float
     if row.name:
         write(_MARGIN, top, row.name, fontsize=TEXT_SIZE + 2, fontweight="bold", color=row.colour)
         top -= _NAME
-    if not row.pictures:
-        write(_MARGIN, top, "none", fontsize=TEXT_SIZE + 2, color=QUIET)
-        return top - _NONE
     for number, picture in enumerate(row.pictures):
         left = _MARGIN + number * (side + _GAP)
         place = (left / WIDTH, (top - side) / HEIGHT, side / WIDTH, side / HEIGHT)
@@ -164,9 +200,11 @@ def _draw_row(figure: Figure, row: PictureRow, top: float, side: float) -> float
         if row.captions:
             shown = side * min(1, picture.shape[0] / picture.shape[1])
             middle = left + side / 2
-            write(middle, top - shown - 0.06, row.captions[number], ha="center", fontsize=SMALL_SIZE + 1)
+            colour = row.caption_colours[number] if row.caption_colours else INK
+            style = {"ha": "center", "fontsize": SMALL_SIZE + 1, "color": colour}
+            write(middle, top - shown - 0.06, row.captions[number], **style)
     return top - side - (_CAPTION if row.captions else 0)
 
 
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

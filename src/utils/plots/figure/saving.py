@@ -6,7 +6,9 @@ import base64
 import io
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,9 @@ from src.utils.settings import UserError
 INDEX_NAME = "index.json"
 KINDS = ("plot", "gallery")
 
-DECK_FIGURES = ("07_confidence", "07_category_", "05_confusion_matrix")
-"""How the figures are called that the deck showed or announced; they open the index in this order."""
+DECK_FIGURES = ("07_confidence.*", "07_*.jpg", "05_confusion_matrix.*")
+"""Files of the figures that the deck showed or announced (galleries of 07 are its categories); they open the
+index in this order."""
 
 SUFFIXES = ("png", "svg", "jpg")
 MIN_WIDTH = 1920
@@ -124,6 +127,23 @@ def drop_figure(name: str, folder: Path) -> None:
         write_json(folder / INDEX_NAME, kept)
 
 
+def drop_others(folder: Path, kept: Iterable[SavedFigure], pattern: str = "*") -> None:
+    """Remove figures that an earlier run left and this one did not save.
+
+    Args:
+        folder: Of the figures.
+        kept: What this run saved.
+        pattern: Which files are meant, such as `07_*.jpg`; all if not given.
+
+    Raises:
+        UserError: The folder's index is damaged.
+    """
+    names = {one.path.name for one in kept}
+    for entry in read_index(folder):
+        if entry["file"] not in names and fnmatchcase(entry["file"], pattern):
+            drop_figure(Path(entry["file"]).stem, folder)
+
+
 def read_index(folder: Path) -> list[dict[str, str]]:
     """Read a folder's figures: file, notebook, caption and alt text of each, the deck's first, then by file.
 
@@ -143,7 +163,7 @@ def read_index(folder: Path) -> list[dict[str, str]]:
 def _place(entry: dict[str, str]) -> tuple[int, str]:
     """Where a figure stands in the index."""
     name = entry["file"]
-    ranks = [rank for rank, start in enumerate(DECK_FIGURES) if name.startswith(start)]
+    ranks = [rank for rank, pattern in enumerate(DECK_FIGURES) if fnmatchcase(name, pattern)]
     return (ranks or [len(DECK_FIGURES)])[0], name
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
 from src.utils.datasets import DATASETS
+from src.utils.estimate import Estimate
 
 HUMAN = "#0072B2"
 AI = "#D55E00"
@@ -142,6 +145,46 @@ def data_note(source: str, split: str = "", pictures: int | None = None, groups:
     counts = "" if pictures is None else f": {pictures:,} pictures"
     counts += "" if groups is None or not counts else f" in {groups:,} groups"
     return f"{where}{counts}."
+
+
+NO_INTERVAL = "Without brackets: no interval can be estimated from so few originals."
+"""The footnote of a figure in which a number stands without its interval."""
+
+
+def brief(estimate: Estimate, digits: int = 2) -> str:
+    """Write a number with its interval, `0.61 [0.44, 0.77]`, or alone where that is not estimable."""
+    known = estimate.low is not None and estimate.high is not None
+    return estimate.text(digits) if known or estimate.value is None else f"{estimate.value:z.{digits}f}"
+
+
+def footnoted(note: str, estimates: Iterable[Estimate]) -> str:
+    """Add to a note, once, that numbers stand without an interval; only where one does."""
+    bare = any(one.value is not None and (one.low is None or one.high is None) for one in estimates)
+    return f"{note} {NO_INTERVAL}".strip() if bare else note
+
+
+def readable_on(background: Any) -> str:
+    """Ink or white, whichever stands out more on a colour (contrast of WCAG 2.2)."""
+    return max((INK, "white"), key=lambda colour: contrast(colour, background))
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Contrast of two colours after WCAG 2.2: 1 for the same, 21 for black on white; text needs 4.5."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Any) -> float:
+    linear = [
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def bare(axes: Axes) -> None:
+    """Take spines and ticks off a panel that holds words only."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
 
 
 def model_colour(model: str) -> str:
