@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 
 from src.utils.plots.explanations import (
     COVER,
+    MOST_GENERATORS,
     evidence_gallery,
     generator_spectra,
     lay_over,
@@ -90,6 +91,16 @@ def test_curves_say_what_compression_leaves() -> None:
     assert title(figure) == "Residuals differ by up to 3.0 dB; after the same compression, by 0.5 dB"
     assert [[0, 9], [0.25, 3], [0.5, -1.5]] in lines(figure.axes[0])
     assert words(figure.axes[0]) == ["as they are", "after JPEG 75"]
+
+
+def test_of_many_generators_those_are_drawn_that_the_back_row_can_see() -> None:
+    gaps = {f"Painter {number}": np.eye(8) for number in range(8)}
+    figure = generator_spectra({"as they are": gaps, "after JPEG 75": gaps}, "A note.", "A title")
+    figure.draw_without_rendering()
+    panels = [axes for axes in figure.axes if axes.images]
+    assert len(panels) == 2 * MOST_GENERATORS
+    assert min(axes.get_window_extent().height for axes in panels) >= figure.bbox.height / 5
+    assert figure.get_supxlabel() == "A note. 3 more generators are not drawn."
 
 
 @pytest.mark.parametrize("sources", [["Flux"], ["Flux", "Qwen", "Z-Image"]])

@@ -44,6 +44,8 @@ def test_read_paths_are_sorted_and_the_most_harmful_one_is_named():
     figure = read_path_plot(answers)
     assert "Read as “d”, 1 of 2 pictures change their answer" in words(figure)
     assert list(figure.axes[0].lines[0].get_xdata()) == [0.1, 0.9]
+    low, high = read_path_plot(0.5 + answers / 100).axes[0].get_xlim()
+    assert 0.49 < low < 0.5 and 0.509 < high < 0.52
 
 
 def test_reading_in_another_way_may_change_nothing():

@@ -24,6 +24,7 @@ from src.utils.plots.figure.style import (
     TEXT_SIZE,
     brief,
     footnoted,
+    in_sentence,
     light_grid,
     model_colour,
     new_figure,
@@ -35,7 +36,7 @@ from src.utils.settings import CLASS_NAMES
 OUTCOMES = ("rightly cleared", "false positives", "missed", "found")
 """What happened in each cell of a confusion matrix, row by row."""
 
-MATRIX_SHADES = {"cmap": "Greys", "vmin": 0, "vmax": 2.4}
+MATRIX_SHADES: dict[str, Any] = {"cmap": "Greys", "vmin": 0, "vmax": 2.4}
 """Shades of shares from 0 to 1: ink stays readable on the darkest of them."""
 
 _KINDS = ("human-made", "AI-generated")
@@ -349,7 +350,7 @@ def _forest_title(tables: Mapping[str, pd.DataFrame], chance: Mapping[str, float
     leading, name = Estimate.of(best["value"], best["low"], best["high"]), ", ".join(best["name"].split("\n"))
     if table["low"].max() <= chance.get(metric, 0.5):
         return f"{metric_name(metric)}: no model is measurably above guessing"
-    return f"The highest {metric_name(metric)}: {name}, {brief(leading)}"
+    return f"The highest {in_sentence(metric_name(metric))}: {name}, {brief(leading)}"
 
 
 def _estimate(row: Any) -> Estimate:

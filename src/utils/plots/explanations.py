@@ -33,7 +33,7 @@ EVIDENCE = LinearSegmentedColormap.from_list("evidence", [HUMAN, "#FFFFFF", AI])
 COVER = 0.75
 """Opacity of a map where it is strongest."""
 
-MOST_GENERATORS = 6
+MOST_GENERATORS = 5
 """Columns of spectra that are large enough to be seen from the back row."""
 
 

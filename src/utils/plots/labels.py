@@ -268,7 +268,7 @@ def association_plot(
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlim(left, right)
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter(lambda odds, _: np.format_float_positional(odds, trim="-"))
     axes.set_xlabel("← more often human-made     Odds ratio (log scale)     more often AI-generated →")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, pad=16)

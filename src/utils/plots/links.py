@@ -123,7 +123,10 @@ def read_path_plot(answers: pd.DataFrame, note: str = "", title: str = "") -> Fi
     for name, colour, marker in zip(answers.columns, _PATH_COLOURS, _PATH_MARKERS, strict=True):
         axes.plot(answers[name], rows, marker, color=colour, markersize=11, label=name, alpha=0.9)
     axes.axvline(0.5, color=QUIET, linestyle="--", linewidth=2)
-    axes.set(xlim=(-0.03, 1.03), yticks=[], xlabel="Probability of AI", ylabel="Pictures")
+    low, high = min(answers.min(axis=None), 0.5), max(answers.max(axis=None), 0.5)
+    margin = max(0.03 * (high - low), 1e-4)  # a network that knows little answers within a narrow range
+    axes.set(xlim=(low - margin, high + margin), yticks=[], xlabel="Probability of AI", ylabel="Pictures")
+    axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     light_grid(axes, "x")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(answers.columns), borderaxespad=0.3)
     return figure

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from src.utils.names import metric_name, model_name
-from src.utils.plots.figure.style import INK, QUIET, TEXT_SIZE, light_grid, model_colour, new_figure, on_white
+from src.utils.plots.figure.style import (
+    INK,
+    QUIET,
+    TEXT_SIZE,
+    in_sentence,
+    light_grid,
+    model_colour,
+    new_figure,
+    on_white,
+)
 
 DECK_ACCURACY = (0.8221, 0.9176, 0.9293, 0.9389, 0.9418, 0.9454, 0.9495, 0.9557, 0.9576, 0.9619)
 """The accuracy that the deck's ten epochs printed, on the training part of 79,950 Kaggle pictures."""
@@ -170,7 +179,6 @@ def _spread_title(table: pd.DataFrame, metric: str) -> str:
     spread = table.groupby("model", sort=False)["value"].agg(lambda values: values.max() - values.min())
     widest = spread.idxmax()
     if spread[widest] < 0.005:
-        return f"Another seed moves no {metric_name(metric)} by 0.01"
-    return (
-        f"Another seed moves the {metric_name(metric)} of {model_name(widest)} by up to {spread[widest]:.2f}"
-    )
+        return f"Another seed moves no {in_sentence(metric_name(metric))} by 0.01"
+    what = f"{in_sentence(metric_name(metric))} of {model_name(widest)}"
+    return f"Another seed moves the {what} by up to {spread[widest]:.2f}"

@@ -83,7 +83,7 @@ def test_nothing_to_show_is_a_sentence():
 
 def test_a_kind_of_mistake_that_does_not_occur_has_no_row_and_none_is_called_confident_at_51_percent():
     figure = mistakes([picture(1)], [0], [0.51], (1, 0))
-    assert figure.get_suptitle().replace("\N{NO-BREAK SPACE}", " ") == (
+    assert " ".join(figure.get_suptitle().split()) == (
         "1 false positive and 0 false negatives, none with more than 51 % confidence"
     )
     assert len(shown(figure)) == 1 and not any("AI-generated" in text for text in texts(figure))

@@ -163,6 +163,11 @@ def footnoted(note: str, estimates: Iterable[Estimate]) -> str:
     return f"{note} {NO_INTERVAL}".strip() if bare else note
 
 
+def in_sentence(name: str) -> str:
+    """Write a name within a sentence: `balanced accuracy`, but `ROC-AUC`."""
+    return name[0].lower() + name[1:] if name[1:2].islower() else name
+
+
 def readable_on(background: Any) -> str:
     """Ink or white, whichever stands out more on a colour (contrast of WCAG 2.2)."""
     return max((INK, "white"), key=lambda colour: contrast(colour, background))
