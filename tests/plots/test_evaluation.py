@@ -101,11 +101,12 @@ def test_the_forest_puts_models_beside_their_baselines():
             "high": [np.nan, 0.7],
         }
     )
-    figure = metric_forest({"auc": table, "f1": table.assign(value=np.nan)}, {"f1": 2 / 3}, "A note.")
+    f1_of = table.assign(value=[np.nan, 0.63])
+    figure = metric_forest({"auc": table, "f1": f1_of}, {"f1": 2 / 3}, "A note.")
     auc, f1 = figure.axes
     assert [[0.54, 1], [0.7, 1]] in lines(auc) and [[0.63, 1]] in lines(auc)
     assert words(auc) == ["0.50", "0.63 [0.54, 0.70]"]
-    assert words(f1) == ["–", "–"]
+    assert words(f1) == ["–", "0.63 [0.54, 0.70]"]
     assert [[2 / 3, 0], [2 / 3, 1]] in lines(f1) and [[0.5, 0], [0.5, 1]] in lines(auc)
     assert [label.get_text() for label in auc.get_yticklabels()] == table["name"].tolist()
     assert figure.get_supxlabel().split() == f"A note. {NO_INTERVAL}".split()
@@ -115,6 +116,8 @@ def test_the_forest_puts_models_beside_their_baselines():
 
 def test_a_forest_without_a_known_value_is_a_sentence() -> None:
     unknown = pd.DataFrame({"model": ["m"], "name": ["m"], "value": [np.nan], "low": np.nan, "high": np.nan})
+    known = unknown.assign(value=0.5)
+    assert len(metric_forest({"auc": known, "f1": unknown}).axes) == 1
     assert metric_forest({"auc": unknown}) == "No model could be measured on these pictures."
     assert metric_forest({"auc": unknown.head(0)}) == "No model could be measured on these pictures."
 

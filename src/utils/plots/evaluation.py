@@ -135,9 +135,10 @@ def metric_forest(
         title: Title; the highest value of the first metric if not given.
 
     Returns:
-        The figure; a sentence where the first metric is known of no model.
+        The figure, a panel a metric that is known of some model; a sentence where none is.
     """
-    if next(iter(tables.values()))["value"].isna().all():
+    tables = {metric: table for metric, table in tables.items() if table["value"].notna().any()}
+    if not tables:
         return "No model could be measured on these pictures."
     estimates = [_estimate(row) for table in tables.values() for row in table.itertuples()]
     figure = new_figure(title or _forest_title(tables, chance or {}), footnoted(note, estimates))
