@@ -6,25 +6,30 @@ import argparse
 import codecs
 import contextlib
 import csv
+import functools
 import json
 import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from tqdm import tqdm
 
-from src.utils.data.pictures.decode import BYTES_PER_PIXEL, MAX_PIXELS
+from src.utils.code import code_digest
+from src.utils.data.machines import SCHEDULER_VARIABLE, compute_values, in_order
+from src.utils.data.pictures.decode import BYTES_PER_PIXEL, MAX_PIXELS, open_image
 from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import say_left_out, walk_pictures
+from src.utils.data.remembered import compute_once
 from src.utils.data.web.fetch import fetch_image, is_url
 from src.utils.datasets import BETTER_DETECTOR, DEMONSTRATION
 from src.utils.environment import quiet_start
-from src.utils.files import atomic_path
+from src.utils.files import atomic_path, hash_bytes
 from src.utils.models.bundle.bundle import Bundle
-from src.utils.models.bundle.predictor import COLUMNS, Predictor
+from src.utils.models.bundle.predictor import COLUMNS, Predictor, Source
 from src.utils.models.detectors.kept import answering_bundle, find_model
 from src.utils.settings import Settings, UserError
 
@@ -56,13 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
             predictor = Predictor.load(folder)
         left_out: Counter[str] = Counter()
         names = [name for argument in options.inputs for name in list_inputs(argument, left_out)]
-        rows = tqdm(
-            predict(predictor, names), "Predicting", len(names), disable=len(names) < 2, unit="picture"
-        )
+        if STANDARD_INPUT in names and os.environ.get(SCHEDULER_VARIABLE):
+            raise UserError(f"- is read on this machine: unset {SCHEDULER_VARIABLE}, or give a file.")
         record = track_record(predictor)
-        if options.json:
-            rows = (row | {"track_record": record} for row in rows)
-        failed = _write_all(rows, options)
+        failed = _write_all(predictor, names, record, options)
     except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ALL_READ
@@ -124,7 +126,7 @@ def _list_pictures(name: str, left_out: Counter[str]) -> Iterator[str]:
         yield name
 
 
-def _is_folder(name: str) -> bool:
+def _is_folder(name: str | Path) -> bool:
     try:
         return Path(name).is_dir()
     except OSError:  # too long a name, or in a folder that may not be opened: reading it will say so
@@ -163,25 +165,64 @@ def track_record(predictor: Predictor) -> list[str]:
     return calibration.track_record if calibration else []
 
 
-def predict(predictor: Predictor, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+def predict(predictor: Predictor, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Predict files and links, one row each, in order and in constant memory."""
-    return predictor.predict_files(names, load=_load)
+    return in_order(compute_values(_asker(predictor), names))
 
 
-def _load(name: str) -> Path | bytes:
+def predict_once(predictor: Predictor, names: Sequence[str], memory: Path) -> Iterator[dict[str, Any]]:
+    """The same, with a progress bar, going on where a run that was cut stopped.
+
+    Args:
+        predictor: The model.
+        names: Files and links.
+        memory: Keeps the rows so far, of this model and of files that did not change; made if needed.
+    """
+    ask, version = _asker(predictor), _answers_key(predictor.bundle)
+
+    def compute(positions: list[int]) -> Iterator[dict[str, Any]]:
+        return ask([names[position] for position in positions])
+
+    return compute_once(memory, version, [_stamp(name) for name in names], compute, "Predicting")
+
+
+def _asker(predictor: Predictor) -> Callable[[list[str]], Iterator[dict[str, Any]]]:
+    """A function from names, as they are meant here, to rows; it may run on another machine."""
+    load = functools.partial(_load, start=Path.cwd())
+    return lambda names: predictor.predict_files(names, load)
+
+
+def _answers_key(bundle: Bundle) -> str:
+    """Changes whenever a model's answers would."""
+    facts = json.dumps([bundle.facts, bundle.calibration and bundle.calibration.facts], sort_keys=True)
+    return f"{hash_bytes(facts.encode())} {code_digest(Predictor.__module__)}"
+
+
+def _stamp(name: str) -> str:
+    """A name, and of a file its length and time of change; what standard input gives is never the same."""
+    if name == STANDARD_INPUT:
+        return f"{name} {time.time_ns()}"
+    with contextlib.suppress(OSError, ValueError):
+        status = Path(name).stat()
+        return ascii((name, status.st_size, status.st_mtime_ns))
+    return ascii(name)
+
+
+def _load(name: str, start: Path) -> Source:
     if not name:
         raise UserError("This name is empty: give a picture, a folder or a link.")
     if name == STANDARD_INPUT:
         return _read_standard_input()
     if is_url(name):
         return fetch_image(name).data
-    if _is_list(name):
+    path = start / name
+    if name.startswith("@") and not os.path.lexists(path):
         _read_list(name)  # it was tried before: this says why it failed
-    if _is_folder(name):
-        if not os.access(name, os.R_OK | os.X_OK):
+    if _is_folder(path):
+        if not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"{name} is a folder that may not be opened: change its permissions.")
         raise UserError(f"{name} is a folder without pictures: give one with {list_formats('or')} files.")
-    return Path(name)
+    return open_image(path, name=name)
 
 
 def _read_standard_input() -> bytes:
@@ -192,12 +233,19 @@ def _read_standard_input() -> bytes:
     return data
 
 
-def _write_all(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
-    """Write rows where and as they were asked for; return how many failed."""
+def _write_all(predictor: Predictor, names: list[str], record: list[str], options: argparse.Namespace) -> int:
+    """Predict, and write rows where and as they were asked for; return how many failed."""
     if options.csv:
+        memory = options.csv.with_name(f"{options.csv.name}.unfinished")
         with atomic_path(options.csv) as temporary, _open(temporary) as file:
-            return _write_csv(rows, file)
-    return _write_json(rows) if options.json else _write_csv(rows, sys.stdout)
+            failed = _write_csv(predict_once(predictor, names, memory), file)
+        memory.unlink(missing_ok=True)
+        return failed
+    rows = predict(predictor, names)
+    rows = tqdm(rows, "Predicting", len(names), disable=len(names) < 2, unit="picture")
+    if options.json:
+        return _write_json(row | {"track_record": record} for row in rows)
+    return _write_csv(rows, sys.stdout)
 
 
 def _open(path: Path) -> IO[str]:

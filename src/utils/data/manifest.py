@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 from tqdm import tqdm
 
 from src.utils.code import code_digest
+from src.utils.data.machines import compute_values
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import ImageError, decode, open_header, read_file
 from src.utils.data.remembered import open_store, put_as_they_come
@@ -118,8 +119,8 @@ def scan_images(
     """
     files = [_stamp(raw_dir, name) for name in table["file_name"]]
 
-    def look_at(row: int) -> Facts:
-        return _look_at(raw_dir / files[row].name, files[row].size)
+    def look_at(rows: list[int]) -> Iterator[Facts]:
+        return map_ahead(lambda row: _look_at(raw_dir / files[row].name, files[row].size), rows, workers)
 
     with open_store(cache_path, f"{code_digest(__name__)} Pillow {PIL.__version__}") as store:
         keys = [" ".join(map(str, file)).encode(errors="backslashreplace").decode() for file in files]
@@ -134,7 +135,8 @@ def scan_images(
         )
 
         def seen() -> Iterator[tuple[str, Facts]]:
-            for row, one in zip(todo, map_ahead(look_at, todo, workers), strict=True):
+            for place, one in compute_values(look_at, todo):
+                row = todo[place]
                 facts[row] = one
                 bar.update()
                 if one.content:  # what could not be opened at all is tried again

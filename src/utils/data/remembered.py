@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from src.utils.data.machines import compute_values
 from src.utils.settings import UserError
 
 FLUSH_EVERY = 64
@@ -28,7 +29,7 @@ WAIT_SECONDS = 60
 _TABLE = "CREATE TABLE IF NOT EXISTS remembered (version, key, value, PRIMARY KEY (version, key))"
 
 Compute = Callable[[list[int]], Iterable[Any]]
-"""Takes positions and yields the value of each of them in turn."""
+"""Takes positions and yields the value of each of them in turn; with SCHEDULER it runs on other machines."""
 
 
 class Store:
@@ -89,7 +90,7 @@ def compute_once(
         path: As for `open_store`.
         version: As for `open_store`.
         keys: Such as the content key of each picture (`files.hash_bytes`); equal ones are computed once.
-        compute: Called once with the positions of what is missing, if anything is.
+        compute: Called with the positions of what is missing, if anything is; see `machines.compute_values`.
         task: What the progress bar says.
         progress: Show a progress bar if there is anything to compute.
 
@@ -108,9 +109,10 @@ def compute_once(
             if key not in known:
                 first.setdefault(key, position)
         if first:
-            values = compute(list(first.values()))
+            missing = list(first)
+            values = compute_values(compute, list(first.values()))
             bar = tqdm(values, desc=task, total=len(first), unit="picture", disable=not progress)
-            put_as_they_come(store, zip(first, bar, strict=True))
+            put_as_they_come(store, ((missing[place], value) for place, value in bar))
         yield from map(store.get, keys)
 
 
@@ -150,7 +152,7 @@ def _pack(value: Any) -> bytes | str:
     """Arrays as their bytes, everything else as JSON text: SQLite remembers which it was."""
     if isinstance(value, np.ndarray):
         return value.astype(np.float32, copy=False).tobytes()
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
 
 
 def _unpack(stored: bytes | str) -> Any:

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,7 @@ import PIL
 from tqdm import tqdm
 
 from src.utils.code import code_digest
+from src.utils.data.machines import compute_values
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import ImageError, read_file, read_pixels
 from src.utils.files import hash_bytes
@@ -111,14 +112,16 @@ def open_pixel_cache(
         missing = manifest[~manifest["content"].isin(known)].drop_duplicates("content")
         if len(missing):
             _check_space(folder, len(missing) * row_bytes)
-            decoded = map_ahead(
-                lambda row: _read_picture(raw_dir / row.file_name, row.content, size),
-                missing.itertuples(),
-                workers,
-            )
+            pictures = list(zip(missing["file_name"], missing["content"], strict=True))
+
+            def decode(some: list[tuple[str, str]]) -> Iterator[np.ndarray]:
+                return map_ahead(lambda one: _read_picture(raw_dir / one[0], one[1], size), some, workers)
+
+            decoded = compute_values(decode, pictures)
             bar = tqdm(decoded, f"Decoding to {size} px", len(missing), disable=not progress, unit="picture")
-            _append(pixels_path, index, missing["content"], bar, len(known) * row_bytes)
-            known |= {content: len(known) + row for row, content in enumerate(missing["content"])}
+            rows = ((pictures[place][1], pixels) for place, pixels in bar)
+            _append(pixels_path, index, rows, len(known) * row_bytes)
+            known = _read_index(index, pixels_path, row_bytes)
     rows = manifest["content"].map(known).to_numpy(np.int64)
     return PixelCache(pixels_path, size, rows)
 
@@ -165,16 +168,13 @@ def _read_picture(path: Path, content: str, size: int) -> np.ndarray:
     raise UserError(f"{path} {problem}: run notebook 03_split_directories again to list the pictures anew.")
 
 
-def _append(
-    path: Path, index: IO[bytes], contents: Iterable[str], pictures: Iterable[np.ndarray], committed: int
-) -> None:
+def _append(path: Path, index: IO[bytes], pictures: Iterable[tuple[str, np.ndarray]], committed: int) -> None:
     """Append pictures and their keys; when the disk fills up, what was not committed is cut off again.
 
     Args:
         path: The pixels' file.
         index: The index, open for appending.
-        contents: Key of each picture.
-        pictures: uint8 [size, size, 3] each.
+        pictures: Key and pixels of each, uint8 [size, size, 3], in whatever order they come.
         committed: Length of the pixels the index knows, in bytes; anything after them is dropped.
     """
 
@@ -189,7 +189,7 @@ def _append(
         with path.open("ab") as pixels:
             pixels.truncate(committed)
             waiting: list[str] = []
-            for content, picture in zip(contents, pictures, strict=True):
+            for content, picture in pictures:
                 pixels.write(picture.data)
                 waiting.append(content)
                 if len(waiting) == COMMIT_ROWS:

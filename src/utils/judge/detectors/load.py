@@ -80,7 +80,7 @@ def load_bundle_detector(folder: Path) -> Detector:
     return Detector(
         name=folder.resolve().name,
         key=model_key(bundle),
-        read=predictor.read,
+        read=plain.read,
         ask=lambda pixels: log_odds(plain.predict_pixels(np.stack(pixels))),
         meaning=partial(bundle_probability, bundle),
         threshold=bundle.threshold,

@@ -18,6 +18,7 @@ from PIL import Image
 
 from src.utils.analysis.checks.shortcuts import cut_square
 from src.utils.analysis.scoring.scores import log_odds
+from src.utils.data.machines import ModelFiles
 from src.utils.data.pictures.decode import squash
 from src.utils.environment import quiet_start
 from src.utils.files import hash_bytes, hash_file
@@ -101,7 +102,7 @@ def load_network(path: Path) -> Detector:
     declared = read_declaration(beside)
     try:
         with quiet_start():
-            run = _load_onnx(path) if path.suffix.lower() == ".onnx" else _load_keras(path)
+            run = Network(path)
         answer = run(np.zeros((1, declared.input_size, declared.input_size, 3), np.float32))
     except UserError:
         raise
@@ -170,8 +171,22 @@ def _check_outputs(answer: NDArray, declared: Declaration, path: Path, beside: P
         )
 
 
+class Network:
+    """A function from float32 [1, size, size, 3] to a file's first output."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._run = _load_onnx(path) if path.suffix.lower() == ".onnx" else _load_keras(path)
+
+    def __reduce__(self):
+        return Network, (ModelFiles(self._path),)
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray:
+        """What the network gives for one picture, [1, outputs]."""
+        return self._run(pixels)
+
+
 def _load_onnx(path: Path) -> Callable[[NDArray[np.float32]], NDArray]:
-    """A function from float32 [1, size, size, 3] to the file's first output."""
     session = onnx_session(path)
     given, returned = session.get_inputs()[0], session.get_outputs()[0]
     channels_first = len(given.shape) == 4 and given.shape[1] == 3

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from src.utils.data.machines import ModelFiles
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image, squash
 from src.utils.models.bundle.bundle import Bundle, load_bundle, load_model
@@ -124,7 +125,19 @@ class Predictor:
                 raise UserError(
                     f"{folder} has {entry} {value!r}, which this version does not know: update it."
                 )
+        return cls.of(bundle)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Predictor:
+        """Load the network of a bundle that is known already.
+
+        Raises:
+            UserError: A file that it serves is missing or damaged.
+        """
         return cls(bundle, RUNTIMES[bundle.served_path.suffix](bundle))
+
+    def __reduce__(self):
+        return _load_again, (self.bundle, ModelFiles(self.bundle.folder, tuple(self.bundle.served_files)))
 
     def uncalibrated(self) -> Predictor:
         """The same model as it was trained, or published: temperature 1, no interval and no verdict."""
@@ -298,6 +311,11 @@ class Predictor:
     def failed(name: str, error: str) -> dict[str, Any]:
         """The row of a picture that could not be read."""
         return dict.fromkeys(COLUMNS) | {"file": name, "error": error}
+
+
+def _load_again(bundle: Bundle, folder: Path) -> Predictor:
+    """The predictor on another machine, from the folder that its served files came to lie in there."""
+    return Predictor.of(replace(bundle, folder=folder))
 
 
 def _clause(sentence: str) -> str:

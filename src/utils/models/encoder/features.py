@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from src.utils.code import code_digest
+from src.utils.data.machines import ModelFiles
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.augment import augment, crop_random, resize
 from src.utils.data.pictures.decode import open_image, squash
@@ -156,27 +157,37 @@ def lite0_features(
     Raises:
         UserError: The weights cannot be read.
     """
+    path = folder / f"lite0-{view}.sqlite"
+    task = f"EfficientNet-Lite0, {view}"
+    return stored_features(path, images, raw_dir, VIEWS[view], Lite0(weights_file), task, progress)
 
-    @functools.cache
-    def network():
+
+class Lite0:
+    """EfficientNet-Lite0 without its top, as `Compute`; built when it is first asked."""
+
+    def __init__(self, weights_file: Path):
+        self._weights_file = weights_file
+
+    def __reduce__(self):
+        return Lite0, (ModelFiles(self._weights_file),)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Features: float32 [n, 1280]."""
+        return self._network(pixels).numpy()
+
+    @functools.cached_property
+    def _network(self) -> Callable:
         import tensorflow as tf
 
         from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0, scale_input
 
-        model = load_efficientnet_lite0(weights_file, include_top=False)
+        model = load_efficientnet_lite0(self._weights_file, include_top=False)
 
         def forward(pixels):
             small = tf.image.resize(pixels, model.input_shape[1:3], antialias=True)
             return model(scale_input(small), training=False)
 
         return tf.function(forward)
-
-    def compute(pixels: np.ndarray) -> np.ndarray:
-        return network()(pixels).numpy()
-
-    path = folder / f"lite0-{view}.sqlite"
-    task = f"EfficientNet-Lite0, {view}"
-    return stored_features(path, images, raw_dir, VIEWS[view], compute, task, progress)
 
 
 def grain_features(

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from src.utils.data.machines import ModelFiles
 from src.utils.data.parallel import map_ahead
 from src.utils.files import atomic_path, sha256_file
 from src.utils.models.bundle.onnx_session import available_threads, onnx_session
@@ -158,6 +159,9 @@ class Encoder:
                 "run notebook 09_improve_model again."
             ) from error
         return cls(path, sha256, session, layout, threads=threads or available_threads())
+
+    def __reduce__(self):
+        return Encoder.load, (ModelFiles(self.path),)
 
     @property
     def widths(self) -> dict[str, int]:

