@@ -142,7 +142,7 @@ def by_value() -> pd.DataFrame:
             "value": ["people", "food", "a very long name of something that nobody could read on a slide"],
             "human": [40, 5, 0],
             "ai": [1040, 5, 1],
-            "groups": [20, 2, 1],
+            "groups": [20, 5, 1],
             "accuracy": [0.6, 0.9, 0.0],
             "low": [0.5, 0.8, 0.0],
             "high": [0.7, 1.0, 0.2],
@@ -162,7 +162,7 @@ def test_accuracy_goes_from_worst_to_best_with_counts() -> None:
     assert texts[:3] == [
         "0 human · 1 AI (1 group)",
         "40 human · 1,040 AI (20 groups)",
-        "5 human · 5 AI (2 groups)",
+        "5 human · 5 AI (5 groups)",
     ]
     assert max(len(label.get_text()) for label in axes.get_yticklabels()) <= 34
 
@@ -173,7 +173,7 @@ def test_without_intervals_no_difference_is_claimed() -> None:
     )
     for few in (0, 1):
         assert accuracy_by_plot(by_value().head(few), "generator", 0.6) == (
-            "Nothing to compare by generator: not two of them are known of enough groups."
+            "Nothing to compare by generator: not two of them have 5 groups."
         )
 
 

@@ -226,9 +226,9 @@ def accuracy_bins_plot(draw: Draw) -> Figure | str:
 
 def accuracy_by_plot(draw: Draw) -> Figure | str:
     def row(name: str) -> dict[str, Any]:
-        return {"value": name, "human": 0, "ai": 3, "groups": 1} | estimate(draw).columns(
-            "accuracy", "low", "high"
-        )
+        return {"value": name, "human": 0, "ai": 3, "groups": draw(st.integers(4, 5))} | estimate(
+            draw
+        ).columns("accuracy", "low", "high")
 
     found = table(draw, NAMES, row)
     return errors.accuracy_by_plot(found[found["accuracy"].notna()], "generator", 0.5, NOTE)

@@ -49,6 +49,8 @@ def test_the_maker_that_costs_most_is_named_and_drawn_on_top() -> None:
     assert labels == ["each of these in turn (25 originals)", "Flux (15 originals)", "Qwen (10 originals)"]
     assert [[0.95, 2.0]] in lines(axes) and [[0.7, 2.0]] in lines(axes)
     assert nothing_is_cut_off(figure)
+    none = table.assign(left_out=table["met"] - 0.001, drop=0.001)
+    assert title(holdout_plot(none)) == "Never having met a source costs no ROC-AUC here"
 
 
 def test_nobody_to_leave_out_is_no_error() -> None:

@@ -41,6 +41,9 @@ MAX_PANELS = 10
 GALLERY = 10
 """Pictures in a gallery of mistakes at most."""
 
+MIN_COMPARED = 5
+"""Groups that two values must have before accuracies by value are worth a figure."""
+
 _MIN_SPAN = 1e-6
 """A property that varies by less does so by rounding only."""
 
@@ -222,11 +225,11 @@ def accuracy_by_plot(
         most: Values to draw at most, the first ones; from the lowest accuracy to the highest.
 
     Returns:
-        The figure; a sentence where there are no two values.
+        The figure; a sentence where not two values have `MIN_COMPARED` groups.
     """
+    if np.count_nonzero(table["groups"] >= MIN_COMPARED) < 2:
+        return f"Nothing to compare by {what}: not two of them have {MIN_COMPARED} groups."
     rows = table.head(most).sort_values("accuracy", kind="stable")
-    if len(rows) < 2:
-        return f"Nothing to compare by {what}: not two of them are known of enough groups."
     figure = new_figure(title or _by_title(rows, what), note)
     axes = figure.subplots()
     axes.axvline(overall, color=QUIET, linestyle="--", linewidth=2)

@@ -20,6 +20,7 @@ from src.utils.plots.figure.style import (
     TEXT_SIZE,
     brief,
     footnoted,
+    in_sentence,
     light_grid,
     model_colour,
     new_figure,
@@ -217,4 +218,5 @@ def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_nam
     loss, model, kind, level = max(losses, default=(0.0, "", "", 0.0))
     if loss < 0.005:
         return "No damage that was tried lowers a ROC-AUC by 0.01"
-    return f"The largest loss of ROC-AUC is {loss:.2f}: {model_name(model)}, {kind} = {level:g}"
+    where = f"{model_name(model)}, {in_sentence(kind)} = {level:g}"
+    return f"The largest loss of ROC-AUC is {loss:.2f}: {where}"

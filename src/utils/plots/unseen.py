@@ -223,9 +223,7 @@ def _unseen_title(shown: Sequence[tuple[int, str]], overall: tuple[float, float]
 
 def _holdout_title(table: pd.DataFrame) -> str:
     worst = table.loc[table["drop"].idxmax()]
-    if worst["drop"] < 0.005:
+    met, left_out = (f"{worst[name]:.2f}" for name in ("met", "left_out"))
+    if worst["drop"] <= 0 or met == left_out:
         return "Never having met a source costs no ROC-AUC here"
-    return (
-        f"Never having met {short_name(worst['source'])} costs most: "
-        f"ROC-AUC {worst['met']:.2f} falls to {worst['left_out']:.2f}"
-    )
+    return f"Never having met {short_name(worst['source'])} costs most: ROC-AUC {met} falls to {left_out}"
