@@ -16,6 +16,7 @@ from src.utils.judge.judgement import Answers, Judgement
 from src.utils.names import short_name
 from src.utils.plots.evaluation import metric_forest, probability_plot, roc_plot
 from src.utils.plots.figure.saving import SavedFigure, drop_others, save_figure
+from src.utils.plots.figure.style import brief, footnoted
 from src.utils.plots.robustness import difference_plot
 from src.utils.plots.unseen import unseen_plot
 
@@ -90,8 +91,9 @@ def sources_figure(judgement: Judgement, detector: str, note: str = "") -> Figur
     one = next(one for one in judgement.answers if one.name == detector)
     found = judgement.metrics[detector][AS_IT_IS]
     rate, recall = found["false_positive_rate"], found["recall"]
-    title = f"{one.title}: recall {recall.text()}, false-positive rate {rate.text()}"
+    title = f"{one.title}: recall {brief(recall)}, false-positive rate {brief(rate)}"
     most = judgement.sources[detector].groupby("label").head(MOST)
+    note = footnoted(note, (rate, recall))
     return unseen_plot(most, (rate.value, recall.value), one.title, note, title)
 
 
@@ -141,11 +143,11 @@ def _cheap_rows(judgement: Judgement, answers: list[Answers]) -> pd.DataFrame:
                 {"set": f"Pictures {delivery_title(delivery)}", "name": short_name(titles.get(name, name))}
                 | {"model": name if name in titles else ""}
                 | auc.columns("value", "low", "high")
-                | {"difference": f"({found.above[name].text()})" if name in found.above else ""}
+                | {"difference": f"({brief(found.above[name])})" if name in found.above else ""}
             )
     return pd.DataFrame(rows).replace({None: np.nan})
 
 
 def _cheap_title(judgement: Judgement) -> str:
     one, found = judgement.answers[0], judgement.explained[judgement.deliveries[0]]
-    return f"{one.title} minus {found.best}: ROC-AUC {found.above[one.name].text()}"
+    return f"{one.title} minus {found.best}: ROC-AUC {brief(found.above[one.name])}"
