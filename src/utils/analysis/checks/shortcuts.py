@@ -162,9 +162,10 @@ def neutral_rows(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for model, table in tables.items():
         for row in table.to_dict("records"):
             drop = Estimate.of(-row["drop"], -row["drop_high"], -row["drop_low"])
+            change = drop.text().removesuffix(" (interval not estimable)")
             rows.append(
                 {"set": model_name(model), "name": row["pictures"], "model": model, "value": row["auc"]}
                 | {"low": row["low"], "high": row["high"]}
-                | {"difference": "" if row["pictures"] == NEUTRAL_NAMES[0] else f"({drop.text()})"}
+                | {"difference": "" if row["pictures"] == NEUTRAL_NAMES[0] else f"({change})"}
             )
     return pd.DataFrame(rows)
