@@ -76,7 +76,9 @@ def test_frequent_labels_have_a_panel_a_class() -> None:
     assert [text.get_text() for text in human.texts] == ["34", "23  (5 groups)"]
     assert human.get_xlim() == ai.get_xlim() and "VGG19" in title(figure)
     assert len(frequent_labels_plot(table.head(2), "VGG19").axes) == 1
-    assert frequent_labels_plot(table.head(0), "VGG19") == "Nothing was labelled, so no label is frequent."
+    rare = table.assign(pictures=[34, 1, 1], groups=1)
+    assert [len(axes.patches) for axes in frequent_labels_plot(rare, "VGG19").axes] == [1]
+    assert frequent_labels_plot(table.head(0), "VGG19") == "No label is given to two pictures of a class."
 
 
 def side(confidence: list[float], shown: list[int], groups: int | None = None) -> CategorySide:

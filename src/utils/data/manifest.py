@@ -179,8 +179,9 @@ def read_manifest(path: Path) -> pd.DataFrame:
 
 
 def usable_rows(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose picture can be read, numbered from 0."""
-    return manifest[manifest["readable"]].reset_index(drop=True)
+    """The rows whose picture can be read, numbered from 0; a picture without a group is one of its own."""
+    rows = manifest[manifest["readable"]].reset_index(drop=True)
+    return rows.assign(group=rows["group"].where(rows["group"] != "", rows["file_name"]))
 
 
 def unreadable_report(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def confidence_plot(table: pd.DataFrame, labeller: str, note: str = "", title: s
 
 
 def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", title: str = "") -> Figure | str:
-    """Draw the most frequent first labels of each class side by side.
+    """Draw the most frequent first labels of each class side by side; one picture makes no frequent label.
 
     Args:
         table: Rows `class`, `category`, `pictures`, `groups`; the most frequent first in each class.
@@ -100,11 +100,12 @@ def frequent_labels_plot(table: pd.DataFrame, labeller: str, note: str = "", tit
         title: Title; that these are the most frequent if not given.
 
     Returns:
-        The figure, a panel a class that occurs; a sentence if nothing was labelled.
+        The figure, a panel a class that has such labels; a sentence if none has.
     """
+    table = table[table["pictures"] > 1]
     shown = [one for one in zip(CLASS_NAMES, CLASS_COLOURS, strict=True) if (table["class"] == one[0]).any()]
     if not shown:
-        return "Nothing was labelled, so no label is frequent."
+        return "No label is given to two pictures of a class."
     figure = new_figure(title or f"What {labeller} sees most often", note)
     most = table["pictures"].max()
     panels = figure.subplots(1, len(shown), squeeze=False)[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from src.utils.names import metric_name, model_name
 from src.utils.plots.figure.style import (
@@ -45,8 +45,8 @@ def learning_curves(
 
     Returns:
         Validation solid, training dotted, the deck's printed values as black crosses; a ring at the
-        epoch whose weights were kept. Losses above the axes are marked at their upper edge. A sentence if
-        there is no epoch.
+        epoch whose weights were kept. Losses that differ much have a logarithmic axis. A sentence if there is
+        no epoch.
     """
     if history.empty:
         return "No epoch was trained."
@@ -71,9 +71,7 @@ def learning_curves(
         for axes in panels:
             axes.axhline(0.5, color=QUIET, linestyle="--", linewidth=1.5)
     else:
-        _cap_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
-        for axes, model in zip(panels, models, strict=True):
-            _mark_beyond(axes, history[history["model"] == model], metric, model_colour(model))
+        _spread_loss(panels[0], history[[metric, f"val_{metric}"]].to_numpy())
     _explain(figure.add_subplot(grid[0, :]), deck is not None)
     return figure
 
@@ -148,24 +146,16 @@ def _explain(axes: Axes, deck: bool) -> None:
     axes.legend(loc="center left", ncols=4, borderaxespad=0, borderpad=0)
 
 
-def _cap_loss(axes: Axes, losses: np.ndarray) -> None:
-    """Keep a first epoch's explosion from flattening everything else."""
-    top = np.nanmax(losses)
-    usual = 3 * np.nanmedian(losses)
-    axes.set_ylim(0, 1.05 * min(top, max(usual, 1.0)))
-
-
-def _mark_beyond(axes: Axes, history: pd.DataFrame, metric: str, colour: str) -> None:
-    """Mark at the upper edge the epochs whose values lie above it, and say how high the highest is."""
-    top = axes.get_ylim()[1]
-    highest = history.groupby("epoch")[[metric, f"val_{metric}"]].max().max(axis=1)
-    beyond = highest[highest > top]
-    if beyond.empty:
+def _spread_loss(axes: Axes, losses: np.ndarray) -> None:
+    """Keep a first epoch's explosion from flattening everything else: by a logarithmic axis."""
+    if np.nanmax(losses) <= 3 * np.nanmedian(losses):
+        axes.set_ylim(bottom=0)
         return
-    axes.plot(beyond.index, np.full(len(beyond), top), "^", color=colour, markersize=13, clip_on=False)
-    words = f"up to {beyond.max():,.3g}"
-    place = (beyond.idxmax(), top)
-    axes.annotate(words, place, (12, -5), textcoords="offset points", va="top", color=colour, **on_white())
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda loss, _: f"{loss:,.10g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel("Loss (log scale)")
 
 
 def _curves_title(history: pd.DataFrame, metric: str) -> str:

@@ -41,3 +41,7 @@ def test_a_note_says_which_data_and_how_many():
     )
     assert data_note("kaggle") == "Kaggle dataset."
     assert data_note("folder", pictures=3) == "Your own images: 3 pictures."
+
+
+def test_one_picture_is_no_plural():
+    assert data_note("folder", "test", 1, 1).endswith("test split: 1 picture in 1 group.")

@@ -142,8 +142,8 @@ def data_note(source: str, split: str = "", pictures: int | None = None, groups:
     """Say what a figure rests on: "Demonstration sample, test split: 148 pictures in 37 groups."."""
     where = DATASETS[source].title if source in DATASETS else source
     where = where[:1].upper() + where[1:] + (f", {split} split" if split else "")
-    counts = "" if pictures is None else f": {pictures:,} pictures"
-    counts += "" if groups is None or not counts else f" in {groups:,} groups"
+    counts = "" if pictures is None else f": {_count(pictures, 'picture')}"
+    counts += "" if groups is None or not counts else f" in {_count(groups, 'group')}"
     return f"{where}{counts}."
 
 
@@ -190,6 +190,10 @@ def bare(axes: Axes) -> None:
     """Take spines and ticks off a panel that holds words only."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def model_colour(model: str) -> str:
