@@ -87,3 +87,32 @@ def test_the_generator_that_is_missed_most_is_named_as_it_is():
     said = judging.hardest_source("Mine", sources)
     assert "25 % of pictures from 1 original." in said and "<b>" not in said and "Archive" not in said
     assert judging.hardest_source("Mine", sources[sources["label"] == 0]) == ""
+
+
+def test_a_calibration_that_had_not_met_a_generator_is_told_by_its_mean_and_its_range():
+    rows = [
+        left_out_row(1, "Flux", 0.9, FEW),
+        left_out_row(1, "Kling", 0.25, FEW),
+        left_out_row(1, "each of these in turn", 0.575, SURE),
+        left_out_row(0, "Archive", 0.1, WORSE),
+    ]
+    said = judging.calibrated_elsewhere("Mine", pd.DataFrame(rows))
+    assert said.startswith(
+        "Mine, calibrated on these pictures without each of 2 generators in turn: recall 0.57 [0.10, 0.30] on "
+        "those generators (from 0.25 to 0.90), false-positive rate 0.57"
+    )
+    assert said.endswith("a change of 0.20 [0.10, 0.30], worse than with them.")
+    chance = judging.calibrated_elsewhere(
+        "Mine", pd.DataFrame([*rows[:2], left_out_row(1, "all", 0.5, CHANCE)])
+    )
+    assert chance.endswith("a change of 0.02 [-0.10, 0.10], which may be chance.")
+    none = judging.calibrated_elsewhere("Mine", pd.DataFrame([left_out_row(0, "Archive", 0.1, WORSE)]))
+    assert none.startswith("Mine: no generator can be left out of a calibration here")
+
+
+def left_out_row(label, source, value, change):
+    numbers = Estimate(value, 0.1, 0.3)
+    columns = {"label": label, "source": source, **change.columns("change")}
+    for name in ("recall", "false_positive_rate", "brier"):
+        columns |= numbers.columns(name)
+    return columns

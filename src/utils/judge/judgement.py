@@ -26,6 +26,7 @@ from src.utils.judge.cheap import (
 )
 from src.utils.judge.deliveries import AS_IT_IS, Delivery, deliveries_for
 from src.utils.judge.detectors.detector import Detector
+from src.utils.judge.left_out import leave_sources_out
 from src.utils.judge.measure import Said, measure, measure_sources, paired_difference
 from src.utils.judge.pictures import Pictures
 from src.utils.names import ALL_CONTAINER
@@ -82,6 +83,8 @@ class Judgement:
         explained: Detectors beside what is cheap, for the pictures as they are and made alike.
         differences: By pair `A_minus_B`, then by delivery.
         worst: By detector, the delivery that leaves least; empty if pictures were sent through none.
+        left_out: By detector, of the pictures as they are: what a calibration made here would do on a source
+            that it had not met, a row a source; see `left_out`.
     """
 
     pictures: Pictures
@@ -92,6 +95,7 @@ class Judgement:
     explained: dict[str, Explained]
     differences: dict[str, dict[str, dict[str, Estimate]]] = field(default_factory=dict)
     worst: dict[str, Worst] = field(default_factory=dict)
+    left_out: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def deliveries(self) -> list[str]:
@@ -135,6 +139,7 @@ def judge(
         explain_all(pictures, answers, plain, memory, seed, progress),
         differences(pictures, [one for one in answers if one.name != TOGETHER], seed),
         {one.name: found for one in answers if (found := worst_delivery(pictures, one, seed))},
+        {one.name: leave_sources_out(part, one.said[AS_IT_IS].score, seed) for one in answers},
     )
 
 

@@ -19,8 +19,10 @@ from src.utils.judge.figures import save_figures
 from src.utils.judge.judgement import Answers, Judgement, Worst
 from src.utils.judge.measure import COMPARED, METRICS
 from src.utils.judge.reference import METRICS_FILE, SCORES_FILE
+from src.utils.judge.tables import left_out_table
 from src.utils.names import fact_name, metric_name, one_line
 from src.utils.plots.figure.saving import SavedFigure
+from src.utils.story.judging import calibrated_elsewhere
 
 SCHEMA = 1
 PAGE_FILE = "report.html"
@@ -94,6 +96,7 @@ def metrics_record(judgement: Judgement, compared: dict[str, Any] | None, seed: 
                 "threshold": one.threshold,
                 "deliveries": judgement.metrics[one.name],
                 "sources": table_records(judgement.sources[one.name]),
+                "left_out": table_records(judgement.left_out[one.name]),
             }
             for one in judgement.answers
         },
@@ -116,6 +119,7 @@ def page(judgement: Judgement, record: dict[str, Any], figures: list[SavedFigure
         metrics=[(metric, metric_name(metric)) for metric in METRICS],
         compared=[(metric, metric_name(metric)) for metric in COMPARED],
         sources={one.name: _source_rows(judgement.sources[one.name]) for one in judgement.answers},
+        left_out={one.name: left_out_table(judgement.left_out[one.name]) for one in judgement.answers},
         figures=[
             {
                 "data": base64.b64encode(one.preview).decode("ascii"),
@@ -130,7 +134,7 @@ def page(judgement: Judgement, record: dict[str, Any], figures: list[SavedFigure
 
 
 def headline(judgement: Judgement) -> list[str]:
-    """The report's lines: each detector minus the best of what is cheap, then its worst delivery."""
+    """The report's lines of each detector: minus the best of what is cheap, worst delivery, new generators."""
     lines = []
     for one in judgement.answers:
         for delivery, found in judgement.explained.items():
@@ -139,6 +143,7 @@ def headline(judgement: Judgement) -> list[str]:
             lines.append(f"{start}; {_against(found.best, found.above.get(one.name))}.")
         if one.name in judgement.worst:
             lines.append(_worst_line(one, judgement.worst[one.name], judgement.metrics[one.name]))
+        lines.append(calibrated_elsewhere(one.title, judgement.left_out[one.name]))
     return lines
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 from src.utils.estimate import Estimate
 from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.judgement import Judgement
+from src.utils.judge.left_out import MEASURED
 from src.utils.judge.measure import COMPARED
-from src.utils.names import metric_name, model_name
+from src.utils.names import metric_name, model_name, one_line
 
 SHOWN = ("auc", "balanced_accuracy", "f1", "recall", "false_positive_rate")
 """Metrics that a table of detectors has, if no others are asked for."""
@@ -73,3 +74,27 @@ def difference_table(differences: Mapping[str, Mapping[str, Mapping[str, Estimat
         for name, found in deliveries.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["Detector", "minus", "Pictures"])
+
+
+def left_out_table(left_out: pd.DataFrame) -> pd.DataFrame | str:
+    """What a calibration made here does on sources that it had not met; a sentence where there are none.
+
+    Args:
+        left_out: From `left_out.leave_sources_out`.
+    """
+    if left_out.empty:
+        return "No class has two sources of known name with five groups each: none can be left out."
+    titles = {name: metric_name(name) for name in MEASURED} | {
+        "change": "Brier score, minus where it was met"
+    }
+    return pd.DataFrame(
+        {
+            "Left out": [one_line(source) for source in left_out["source"]],
+            "Class": ["generator" if label else "photo source" for label in left_out["label"]],
+            "Groups": left_out["groups"],
+        }
+        | {
+            titles[name]: [Estimate.from_row(row, name).text() for row in left_out.to_dict("records")]
+            for name in MEASURED
+        }
+    ).set_index(["Left out", "Class"])

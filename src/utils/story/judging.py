@@ -126,6 +126,34 @@ def hardest_source(title: str, sources: pd.DataFrame) -> str:
     )
 
 
+def calibrated_elsewhere(title: str, left_out: pd.DataFrame) -> str:
+    """Say what a calibration made on these pictures would do on a generator that it had not met.
+
+    Args:
+        title: The detector's name for people.
+        left_out: A row a source that was left out, then one for all of a class in turn, which comes last:
+            `label`, `recall`, `false_positive_rate`, `brier` and `change`, with `_low` and `_high`.
+    """
+    generators = left_out[left_out["label"] == 1]
+    if generators.empty:
+        return (
+            f"{title}: no generator can be left out of a calibration here; that takes two of known name with "
+            "five groups each, and five groups of photographs."
+        )
+    each, together = generators.iloc[:-1], generators.iloc[-1]
+    found = {
+        name: Estimate.from_row(together, name)  # pyright: ignore[reportArgumentType]
+        for name in ("recall", "false_positive_rate", "brier", "change")
+    }
+    recall, rate, brier, change = (interval_text(one) for one in found.values())
+    meaning = _meaning(found["change"], "worse than with them", "better than with them")
+    return (
+        f"{title}, calibrated on these pictures without each of {len(each)} generators in turn: recall {recall} "
+        f"on those generators (from {each['recall'].min():.2f} to {each['recall'].max():.2f}), false-positive "
+        f"rate {rate}; Brier score {brier}, which is a change of {change}, {meaning}."
+    )
+
+
 def _meaning(difference: Estimate, better: str, worse: str) -> str:
     """What a difference shows: that it is above zero, below, or neither."""
     if difference.value is None or difference.low is None or difference.high is None:

@@ -10,14 +10,14 @@ formula of isotonic regression each end is max over a ≤ t of min over b ≥ t 
 mean with the new picture as AI-generated lies 1 / (weight from a to b + 1) ≥ 1 / (G + 1) above the same mean
 with it as human-made.
 
-The package `venn-abers` knows no weights, so scikit-learn's isotonic regression is fitted at every score.
+The package `venn-abers` knows no weights, so SciPy's isotonic regression is fitted at every score.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.isotonic import isotonic_regression
+from scipy.optimize import isotonic_regression
 
 from src.utils.models.bundle.calibration import VennAbers, comparable
 
@@ -60,5 +60,5 @@ def _refit_everywhere(total: NDArray, ai: NDArray, joins_as: int) -> NDArray[np.
         weight, positive = total.copy(), ai.copy()
         weight[place] += 1
         positive[place] += joins_as
-        said[place] = isotonic_regression(positive / weight, sample_weight=weight)[place]
+        said[place] = isotonic_regression(positive / weight, weights=weight).x[place]
     return np.maximum.accumulate(np.clip(said, 0, 1))  # rounding aside, it is both already
