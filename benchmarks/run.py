@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import detector_cost, server
+from benchmarks import detector_cost, evaluating, server
 from benchmarks.timing import Task, measure
 from src.utils.data.pictures.listing import is_image_name
 from src.utils.environment import quiet_start
@@ -51,6 +51,9 @@ def main() -> int:
         with quiet_start():
             tasks, once = make_tasks(folder, Path(scratch))
         rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
+        print("Judging a detector …", flush=True)
+        most = len(list(folder.glob("[01]/*"))) if quick else evaluating.PICTURES
+        judged = evaluating.benchmark_evaluating(folder, Path(scratch), best_bundle(), most)
         print("Serving uploads …", flush=True)
         uploads = sorted(folder.glob("[01]/*"))
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
@@ -62,6 +65,7 @@ def main() -> int:
         "repeats": repeats,
         "once": once,
         "tasks": rows,
+        "evaluating": judged,
         "server": served,
         "detector": detector_cost.measure_all(quick),
     }
@@ -192,7 +196,7 @@ def as_table(report: dict[str, Any]) -> str:
             f"{row['name']:<24}{deck['pictures_per_second']:>10}{ours['pictures_per_second']:>10}"
             f"{row['times_faster']:>8}×{deck['busy_cores']:>13}{ours['busy_cores']:>6}"
         )
-    lines += ["", *detector_cost.as_lines(report["detector"])]
+    lines += ["", *detector_cost.as_lines(report["detector"]), *evaluating.as_lines(report["evaluating"])]
     return "\n".join([*lines, "", *server.as_lines(report["server"])])
 
 

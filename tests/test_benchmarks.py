@@ -14,13 +14,16 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from benchmarks import detector_cost, server, timing
+from benchmarks import detector_cost, evaluating, server, timing
 from benchmarks import run as benchmark
 from benchmarks.run import as_table, collect_pictures, make_picture
 from benchmarks.timing import Task, measure
+from src.utils.files import hash_file
+from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.detectors.runtime import load_network
 from src.utils.settings import Settings
 from tests.models.detectors.stand_ins import bright_network
+from tests.models.tiny import build_tiny
 
 
 def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +66,7 @@ def test_table_shows_every_task() -> None:
         "pictures": "8 pictures",
         "once": {"decoding_pictures_per_second": 700.0},
         "tasks": [{"name": "some work", "deck": way, "ours": way, "times_faster": 1.0}],
+        "evaluating": {},
         "server": {"clients": {}},
         "detector": {"network": "N", "parameters": 2_000_000, "precisions": {"8 bits": DETECTOR}},
     }
@@ -71,6 +75,23 @@ def test_table_shows_every_task() -> None:
     assert table[-1][:2] == ["uploads", "requests/s"]
     assert ["N,", "2.0", "million", "parameters"] in table
     assert ["8", "bits", "22.5", "70.0", "20.5", "1.9", "250.0"] in table
+
+
+def test_judging_is_timed_beside_asking(tmp_path: Path) -> None:
+    for label in "01":
+        (tmp_path / "few" / label).mkdir(parents=True)
+        for seed in range(2):
+            make_picture(tmp_path / "few" / label / f"{seed}.jpg", seed=2 * seed + int(label))
+    copies = evaluating.turned_copies(sorted((tmp_path / "few").glob("[01]/*")), tmp_path / "more", 10)
+    assert len({hash_file(path) for path in copies}) == 10
+    assert {path.parent.name for path in copies} == {"0", "1"}
+    assert evaluating.benchmark_evaluating(tmp_path / "few", tmp_path, None) == {}
+    save_bundle(tmp_path / "bundle", build_tiny(), {})
+    found = evaluating.benchmark_evaluating(tmp_path / "few", tmp_path, tmp_path / "bundle", 6)
+    assert found["pictures"] == 6 and not list(tmp_path.glob("tmp*"))
+    rates = [found[one]["pictures_per_second"] for one in ("evaluate", "predict")]
+    assert found["times_faster"] == pytest.approx(rates[0] / rates[1], abs=0.006)
+    assert f"6 pictures scored twice: {rates[0]} a second" in evaluating.as_lines(found)[1]
 
 
 def test_pictures_come_from_the_split_where_there_is_one(

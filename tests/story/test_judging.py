@@ -98,8 +98,8 @@ def test_a_calibration_that_had_not_met_a_generator_is_told_by_its_mean_and_its_
     ]
     said = judging.calibrated_elsewhere("Mine", pd.DataFrame(rows))
     assert said.startswith(
-        "Mine, calibrated on these pictures without each of 2 generators in turn: recall 0.57 [0.10, 0.30] on "
-        "those generators (from 0.25 to 0.90), false-positive rate 0.57"
+        "Mine, calibrated on these pictures without each of 2 generators in turn: recall 0.57 [0.10, 0.30] "
+        "on those generators (0.25 to 0.90), false-positive rate 0.57"
     )
     assert said.endswith("a change of 0.20 [0.10, 0.30], worse than with them.")
     chance = judging.calibrated_elsewhere(

@@ -134,7 +134,7 @@ def page(judgement: Judgement, record: dict[str, Any], figures: list[SavedFigure
 
 
 def headline(judgement: Judgement) -> list[str]:
-    """The report's lines of each detector: minus the best of what is cheap, worst delivery, new generators."""
+    """The report's lines: each detector minus the best of what is cheap, worst delivery, new generators."""
     lines = []
     for one in judgement.answers:
         for delivery, found in judgement.explained.items():

@@ -148,9 +148,9 @@ def calibrated_elsewhere(title: str, left_out: pd.DataFrame) -> str:
     recall, rate, brier, change = (interval_text(one) for one in found.values())
     meaning = _meaning(found["change"], "worse than with them", "better than with them")
     return (
-        f"{title}, calibrated on these pictures without each of {len(each)} generators in turn: recall {recall} "
-        f"on those generators (from {each['recall'].min():.2f} to {each['recall'].max():.2f}), false-positive "
-        f"rate {rate}; Brier score {brier}, which is a change of {change}, {meaning}."
+        f"{title}, calibrated on these pictures without each of {len(each)} generators in turn: recall "
+        f"{recall} on those generators ({each['recall'].min():.2f} to {each['recall'].max():.2f}), "
+        f"false-positive rate {rate}; Brier score {brier}, which is a change of {change}, {meaning}."
     )
 
 

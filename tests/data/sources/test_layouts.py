@@ -119,13 +119,17 @@ def imagefolder(draw) -> Made:
             [("label", (0, 1)), ("label", ("real", "fake")), ("is_ai", (False, True)), ("class", ("0", "1"))]
         )
     )
+    maker = draw(st.sampled_from(["generator", "model", "Model Name"]))
     for own, split in (("train", "train"), ("validation", "validation"), ("test", "test")):
         labels = [*draw(st.lists(st.integers(0, 1), max_size=2)), 0, 1]
         lines = []
         for number, label in enumerate(labels):
-            generator = draw(st.sampled_from(["flux", "sdxl"])) if label else ""
-            pictures[f"{own}/{number}.png"] = Said(label, generator, "", split)
-            lines.append({"file_name": f"{number}.png", column: words[label], "generator": generator})
+            made_by = draw(st.sampled_from(["flux", "sdxl"] if label else ["", "real", "coco"]))
+            if maker == "generator" and not label:
+                made_by = ""
+            source = ("", "coco")[made_by == "coco"]
+            pictures[f"{own}/{number}.png"] = Said(label, made_by * label, source, split)
+            lines.append({"file_name": f"{number}.png", column: words[label], maker: made_by})
         if draw(st.booleans()):
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             others[f"{own}/metadata.jsonl"] = text.encode()

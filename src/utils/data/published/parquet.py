@@ -21,14 +21,14 @@ from tqdm import tqdm
 from src.utils.data.pictures.formats import SNIFF_BYTES, find_format
 from src.utils.data.pictures.listing import walk_files
 from src.utils.data.sources.meaning import class_of
-from src.utils.data.sources.tables import clean_value
+from src.utils.data.sources.tables import MAKER_COLUMNS, clean_value
 from src.utils.data.sources.train_table import TABLE_NAME, write_train_table
 from src.utils.files import atomic_path, read_json, write_json
 from src.utils.settings import UserError
 
 IMAGE_COLUMNS = ("image", "image_data")
 LABEL_COLUMN = "label"
-MAKER_COLUMNS = ("generator", "model", "model_name")
+MAKERS = ("generator", *MAKER_COLUMNS)
 """Columns of OpenFake (`image`, `label`, `model`), of Community Forensics (`image_data`, `label` and
 `model_name`) and of most others. The maker is a generator, or the photo source of a human-made picture."""
 
@@ -104,7 +104,7 @@ def _look_at(folder: Path, name: str) -> Shard | None:
     return Shard(
         name=name,
         image=image,
-        maker=next((column for column in MAKER_COLUMNS if column in columns), "NULL"),
+        maker=next((column for column in MAKERS if column in columns), "NULL"),
         words=_label_words(dict(_query(path, "SELECT key, value FROM parquet_kv_metadata($path)"))),
         groups=[rows for _, rows, _ in groups],
         bytes=int(sum(length for *_, length in groups)),

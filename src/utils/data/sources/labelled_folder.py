@@ -26,6 +26,7 @@ from src.utils.data.sources.meaning import (
 from src.utils.data.sources.tables import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
+    MAKER_COLUMNS,
     OPTIONAL_COLUMNS,
     TABLE_SUFFIXES,
     Table,
@@ -269,15 +270,18 @@ def _read_one(
         else:
             words[said[number], str(label)] += 1
             split = part or split_of_path(_place(fit[0]))
-            rows.append(_row(fit[0], label, source, split) | _told(table, number))  # pyright: ignore[reportArgumentType]
+            rows.append(_row(fit[0], label, source, split) | _told(table, number, label))  # pyright: ignore[reportArgumentType]
     form = f", {table.form}" if table.form else ""
     columns = f"pictures from '{file_column}' and classes from '{label_column}'{form}"
     return _OneTable(rows, columns, words, missing, twice, sum(skips))
 
 
-def _told(table: Table, number: int) -> Row:
+def _told(table: Table, number: int, label: int | None) -> Row:
     """What a row itself says in the optional columns, where it says something."""
     told = {name: table.rows[number].get(name, "") for name in OPTIONAL_COLUMNS}
+    column = "generator" if label else "origin"
+    made_by = (table.rows[number].get(name, "") for name in MAKER_COLUMNS)
+    told[column] = told[column] or next((name for name in made_by if name and class_of(name) is None), "")
     if told["split"] and not split_of(told["split"]):
         raise UserError(
             f"{table.place(number)}: column 'split' says '{told['split']}': use {', '.join(SPLITS)}, leave "

@@ -26,8 +26,10 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl")
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_path", "id")
 LABEL_COLUMNS = ("label", "target", "class", "is_ai", "generated")
 OPTIONAL_COLUMNS = ("group", "generator", "origin", "subject", "split")
+MAKER_COLUMNS = ("model", "model_name")
+"""Who made a picture, in one column for both classes: a generator, or the source of a human-made picture."""
 
-_KNOWN_COLUMNS = {*FILE_COLUMNS, *LABEL_COLUMNS, *OPTIONAL_COLUMNS}
+_KNOWN_COLUMNS = {*FILE_COLUMNS, *LABEL_COLUMNS, *OPTIONAL_COLUMNS, *MAKER_COLUMNS}
 _ANSWERS = {**dict.fromkeys(("true", "yes"), 1), **dict.fromkeys(("false", "no"), 0)}
 _ANSWERED_COLUMNS = ("is_ai", "generated")  # their names ask a question
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
