@@ -10,42 +10,65 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.utils.data.pictures.decode import open_image
+from src.utils.judge import deliveries
 from src.utils.judge.asking import ask_detector
 from src.utils.judge.deliveries import deliveries_for, delivery_title, make_alike
 from src.utils.settings import PROJECT_ROOT, UserError
 from tests.judge.folders import AI, HUMAN, brightness_detector, flat, look_at, noise_pictures, six_pictures
+
+AS_THEY_COME = {"as_it_is": None}
+BLACK = Image.new("RGB", (4, 4))
 
 
 def read(folder: Path, tmp_path: Path):
     return look_at(folder, tmp_path / "memory")
 
 
+def ask(detector, pictures, tmp_path, deliveries=AS_THEY_COME):
+    return ask_detector(
+        detector, pictures.part.images, pictures.folder, tmp_path / "scores", deliveries, progress=False
+    )
+
+
 def test_answers_come_in_order_and_are_remembered_by_content(tmp_path):
     pictures, asked = read(six_pictures(tmp_path / "six"), tmp_path), []
     detector = brightness_detector(asked=asked)
-    arguments = (pictures.part.images, pictures.folder, tmp_path / "scores")
-    odds = ask_detector(detector, *arguments, progress=False)
+    odds = ask(detector, pictures, tmp_path)["as_it_is"]
     expected = [(round(255 * one) - 127.5) / 100 for one in (*AI, *HUMAN)]
     np.testing.assert_allclose(odds, expected)
     assert len(asked) == 6
     (pictures.folder / "ai/0.png").rename(pictures.folder / "ai/9.png")
     again = read(pictures.folder, tmp_path)
-    renamed = ask_detector(detector, again.part.images, *arguments[1:], progress=False)
+    renamed = ask(detector, again, tmp_path)["as_it_is"]
     assert len(asked) == 6
     np.testing.assert_allclose(np.sort(renamed), np.sort(odds))
-    ask_detector(brightness_detector("other", asked), again.part.images, *arguments[1:], progress=False)
+    ask(brightness_detector("other", asked), again, tmp_path)
     assert len(asked) == 12
 
 
 def test_a_delivery_is_applied_before_the_detector_sees_the_picture(tmp_path):
     pictures = read(six_pictures(tmp_path / "six"), tmp_path)
     seen = []
-    arguments = (pictures.part.images, pictures.folder, tmp_path / "scores")
     detector = brightness_detector(asked=seen)
-    ask_detector(detector, *arguments, "half", lambda image: image.resize((10, 5)), progress=False)
+    ask(detector, pictures, tmp_path, {"half": lambda image: image.resize((10, 5))})
     assert {one.size for one in seen} == {(10, 5)}
-    ask_detector(detector, *arguments, progress=False)
+    ask(detector, pictures, tmp_path)
     assert len(seen) == 12
+
+
+def test_a_picture_is_decoded_once_however_it_is_delivered_and_asked_only_what_is_new(tmp_path, monkeypatch):
+    pictures = read(six_pictures(tmp_path / "six"), tmp_path)
+    decoded, seen = [], []
+    monkeypatch.setattr(deliveries, "open_image", lambda path: decoded.append(path) or open_image(path))
+    detector = brightness_detector(asked=seen)
+    darker = {"dark": lambda image: image.point(lambda value: value // 2)}
+    plain = ask(detector, pictures, tmp_path, darker)
+    found = ask(detector, pictures, tmp_path, {**AS_THEY_COME, **darker, "black": lambda _: BLACK})
+    assert (len(decoded), len(seen)) == (12, 18)
+    np.testing.assert_array_equal(found["dark"], plain["dark"])
+    np.testing.assert_array_equal(found["black"], -1.275)
+    np.testing.assert_array_less(found["dark"], found["as_it_is"])
 
 
 KILLED = """
@@ -63,7 +86,7 @@ class Counted(list):
 root = Path(sys.argv[1])
 pictures = look_at(root / "many", root / "memory")
 ask_detector(brightness_detector(asked=Counted()), pictures.part.images, pictures.folder, root / "scores",
-             progress=False)
+             {"as_it_is": None}, progress=False)
 """
 
 
@@ -73,7 +96,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     assert done.returncode == 9
     pictures, asked = read(tmp_path / "many", tmp_path), []
     detector = brightness_detector(asked=asked)
-    odds = ask_detector(detector, pictures.part.images, pictures.folder, tmp_path / "scores", progress=False)
+    odds = ask(detector, pictures, tmp_path)["as_it_is"]
     assert len(odds) == 120 and 20 <= len(asked) <= 56  # 64 are written at once
 
 
@@ -91,9 +114,9 @@ def test_all_made_alike_have_one_size_and_compression_whatever_they_were():
 
 def test_the_common_side_is_part_of_the_deliverys_name(tmp_path):
     pictures = read(noise_pictures(tmp_path / "noise", 40, (32, 48)), tmp_path)
-    deliveries = deliveries_for(pictures.part.images)
-    assert list(deliveries) == ["as_it_is", "alike-32"] and deliveries["as_it_is"] is None
-    assert [delivery_title(one) for one in deliveries] == ["as they are", "made alike, 32 px"]
+    ways = deliveries_for(pictures.part.images)
+    assert list(ways) == ["as_it_is", "alike-32"] and ways["as_it_is"] is None
+    assert [delivery_title(one) for one in ways] == ["as they are", "made alike, 32 px"]
 
 
 def test_groups_sources_and_bad_files_are_read_as_for_training(tmp_path):

@@ -29,8 +29,8 @@ def explained(folder, tmp_path, delivery=None, files=True, detector=None):
     pictures = look_at(folder, tmp_path / "memory")
     part = pictures.part
     folds = folds_of(part, 0)
-    pixels = measure_pixels(part.images, folder, tmp_path / "memory", "one", delivery, progress=False)
-    ranked = rank_cheaply(part, pixels, files, folds)
+    pixels = measure_pixels(part.images, folder, tmp_path / "memory", {"one": delivery}, progress=False)
+    ranked = rank_cheaply(part, pixels["one"], files, folds)
     said = detector(part) if detector else np.random.default_rng(0).random(len(part.label))
     return explain(part, ranked, {"detector": said}, folds, resamples=100)
 

@@ -29,10 +29,9 @@ from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
-from src.utils.data.pictures.decode import open_image
 from src.utils.data.remembered import compute_once
 from src.utils.estimate import Estimate
-from src.utils.judge.deliveries import Delivery, delivery_title
+from src.utils.judge.deliveries import Deliveries, answer_keys, deliver
 
 SIZE, CODEC, TEXTURE, SPECTRUM, THUMBNAIL = (
     "format and size",
@@ -94,37 +93,34 @@ def measure_pixels(
     images: pd.DataFrame,
     folder: Path,
     memory: Path,
-    name: str,
-    delivery: Delivery | None = None,
+    deliveries: Deliveries,
     progress: bool = True,
-) -> dict[str, NDArray[np.float32]]:
-    """Measure what a glance at the pixels gives, each picture once.
+) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """Measure what a glance at the pixels gives, each picture once in each way.
 
     Args:
         images: Readable rows of the manifest.
         folder: What `file_name` is relative to.
         memory: Folder of what was measured before.
-        name: What the delivery is called.
-        delivery: Applied to each decoded picture; None leaves it as it is.
+        deliveries: Applied to each decoded picture; another one has another name.
         progress: Whether to show a progress bar.
 
     Returns:
-        By what they are for, float32 [n, numbers].
+        By delivery, then by what they are for, float32 [n, numbers].
     """
-    files = images["file_name"].tolist()
+    files = [folder / name for name in images["file_name"]]
 
-    def look(position: int) -> NDArray[np.float32]:
-        image = open_image(folder / files[position])
-        return describe(image if delivery is None else delivery(image))
+    def compute(places: list[int]) -> Iterator[NDArray[np.float32]]:
+        return deliver(files, deliveries, places, describe)
 
-    def compute(positions: list[int]) -> Iterator[NDArray[np.float32]]:
-        return map_ahead(look, positions)
-
-    path, version = memory / "cheap" / f"{name}.sqlite", code_digest(__name__)
-    task = f"Cheap facts, {delivery_title(name)}"
-    rows = np.stack(list(compute_once(path, version, images["content"].tolist(), compute, task, progress)))
+    keys = answer_keys(images["content"].tolist(), deliveries)
+    path, version = memory / "cheap.sqlite", code_digest(__name__)
+    rows = np.stack(list(compute_once(path, version, keys, compute, "Cheap facts", progress)))
     ends = np.cumsum(list(_WIDTHS.values()))[:-1]
-    return dict(zip(_WIDTHS, np.split(rows, ends, axis=1), strict=True))
+    return {
+        name: dict(zip(_WIDTHS, np.split(rows[number :: len(deliveries)], ends, axis=1), strict=True))
+        for number, name in enumerate(deliveries)
+    }
 
 
 def describe(image: Image.Image) -> NDArray[np.float32]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from PIL import Image
 
 from src.utils.analysis.checks.shortcuts import COMMON_QUALITY, common_side, cut_square
+from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.augment import recompress_jpeg
+from src.utils.data.pictures.decode import open_image
 from src.utils.data.pictures.deliveries import ALL_DELIVERIES, AS_THEY_ARE
 from src.utils.settings import UserError
 
 Delivery = Callable[[Image.Image], Image.Image]
 """An RGB picture → another RGB picture; the first is not changed."""
+
+Deliveries = Mapping[str, Delivery | None]
+"""Deliveries by name; None leaves a picture as it is."""
+
+Result = TypeVar("Result")
 
 AS_IT_IS, ALIKE = "as_it_is", "alike"
 """Names of deliveries; the second is followed by the common side, as in `alike-224`."""
@@ -21,6 +31,44 @@ AS_IT_IS, ALIKE = "as_it_is", "alike"
 
 ALL = "all"
 """Asks for every delivery of `data.pictures.deliveries`."""
+
+
+def deliver(
+    files: Sequence[Path],
+    deliveries: Deliveries,
+    places: Sequence[int],
+    use: Callable[[Image.Image], Result],
+    ahead: int | None = None,
+) -> Iterator[Result]:
+    """Decode pictures in threads, each once, and use them in the ways in which they are delivered.
+
+    Args:
+        files: The pictures.
+        deliveries: The ways.
+        places: Which pictures in which ways, ascending: number of the picture · ways + number of the way.
+        use: What is done with a delivered picture; called in threads.
+        ahead: Results that wait at most, about.
+
+    Yields:
+        What `use` gives, a result a place, in order.
+
+    Raises:
+        ImageError: A picture cannot be read any more.
+    """
+    ways = list(deliveries.values())
+
+    def use_all(of_one: list[int]) -> list[Result]:
+        image = open_image(files[of_one[0] // len(ways)])
+        chosen = (ways[place % len(ways)] for place in of_one)
+        return [use(image if way is None else way(image)) for way in chosen]
+
+    pictures = (list(of_one) for _, of_one in groupby(places, lambda place: place // len(ways)))
+    return chain.from_iterable(map_ahead(use_all, pictures, ahead=ahead and 1 + ahead // len(ways)))
+
+
+def answer_keys(contents: Sequence[str], deliveries: Deliveries) -> list[str]:
+    """What is remembered of each picture in each way is known by, in the order of `deliver`'s places."""
+    return [f"{content} {name}" for content in contents for name in deliveries]
 
 
 def deliveries_for(images: pd.DataFrame, asked: Sequence[str] = ()) -> dict[str, Delivery | None]:

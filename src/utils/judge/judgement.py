@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from src.utils.judge.cheap import (
     measure_pixels,
     rank_cheaply,
 )
-from src.utils.judge.deliveries import AS_IT_IS, Delivery, deliveries_for
+from src.utils.judge.deliveries import AS_IT_IS, Deliveries, deliveries_for
 from src.utils.judge.detectors.detector import Detector
 from src.utils.judge.left_out import leave_sources_out
 from src.utils.judge.measure import Said, measure, measure_sources, paired_difference
@@ -162,7 +162,7 @@ def worst_delivery(pictures: Pictures, one: Answers, seed: int) -> Worst | None:
 def ask_all(
     pictures: Pictures,
     detectors: Sequence[Detector],
-    deliveries: Mapping[str, Delivery | None],
+    deliveries: Deliveries,
     memory: Path,
     progress: bool,
     together: bool = True,
@@ -170,10 +170,8 @@ def ask_all(
     """The answers of each detector, and of several together the mean of their calibrated log-odds."""
     answers = []
     for one in detectors:
-        said = {}
-        for name, delivery in deliveries.items():
-            odds = ask_detector(one, pictures.part.images, pictures.folder, memory, name, delivery, progress)
-            said[name] = Said(odds, one.meaning(odds), one.threshold)
+        asked = ask_detector(one, pictures.part.images, pictures.folder, memory, deliveries, progress)
+        said = {name: Said(odds, one.meaning(odds), one.threshold) for name, odds in asked.items()}
         answers.append(Answers(one.name, one.title, one.threshold, one.calibrated, one.about, said))
     return [*answers, _all_together(answers)] if together and len(answers) > 1 else answers
 
@@ -196,7 +194,7 @@ def best_facts(pictures: Pictures, seed: int) -> dict[str, dict]:
 def explain_all(
     pictures: Pictures,
     answers: Sequence[Answers],
-    deliveries: Mapping[str, Delivery | None],
+    deliveries: Deliveries,
     memory: Path,
     seed: int,
     progress: bool,
@@ -205,12 +203,10 @@ def explain_all(
     part = choose_pictures(pictures.part, seed)
     chosen = pictures.part.images["file_name"].isin(part.images["file_name"]).to_numpy()
     folds = folds_of(part, seed)
+    measured = measure_pixels(part.images, pictures.folder, memory, deliveries, progress) if folds else {}
     found = {}
-    for name, delivery in deliveries.items():
-        cheap = {}
-        if folds:
-            pixels = measure_pixels(part.images, pictures.folder, memory, name, delivery, progress)
-            cheap = rank_cheaply(part, pixels, name == AS_IT_IS, folds, seed)
+    for name in deliveries:
+        cheap = rank_cheaply(part, measured[name], name == AS_IT_IS, folds, seed) if folds else {}
         said = {one.name: one.said[name].of(chosen).score for one in answers}
         found[name] = explain(part, cheap, said, folds, seed)
     return found
