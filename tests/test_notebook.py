@@ -1,4 +1,5 @@
 import importlib.metadata
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -42,6 +43,17 @@ def test_a_plot_with_nothing_to_show_leaves_its_sentence_and_no_file(tmp_path):
         "05_models.png",
         "05_models.svg",
     ]
+
+
+def test_a_figure_says_its_data_settings_and_commit():
+    settings = Settings(source="folder", epochs=3, encoder="/somebody/encoders/tiny", profile="smoke")
+    trained = open_notebook("04_train_cnn", settings=settings).origin
+    assert trained.startswith(
+        "your own images, group split, epochs 3, precision auto, seed 42, seeds 1, smoke profile"
+    )
+    assert re.search(r", commit [0-9a-f]{10}( with changes)?$", trained)
+    improved = open_notebook("09_improve_model", settings=settings).origin
+    assert "encoder tiny, " in improved and "somebody" not in improved and "epochs" not in improved
 
 
 def test_takeaways_leave_out_what_was_not_found():

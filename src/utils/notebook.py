@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import pandas as pd
 from IPython.display import Markdown
@@ -13,7 +15,7 @@ from matplotlib.figure import Figure
 
 from src.utils.datasets import DEMONSTRATION
 from src.utils.names import as_it_is
-from src.utils.pipeline.stages import Stage, load_stages
+from src.utils.pipeline.stages import Stage, code_commit, load_stages
 from src.utils.plots.figure.saving import SavedFigure, drop_figure, drop_others, save_figure
 from src.utils.plots.figure.style import data_note
 from src.utils.settings import CLASS_NAMES, Settings
@@ -50,6 +52,27 @@ class Run:
             lines.append(DEMONSTRATION)
         return Markdown("  \n".join(lines))
 
+    @functools.cached_property
+    def origin(self) -> str:
+        """Where a figure comes from: dataset, split, those settings that the notebook uses, and the commit.
+
+        Of a setting that is a folder only its name is said, for figures leave this machine.
+        """
+        settings = self.settings
+        named = sorted({"seed", *self.stage.parameters} - {"split_method"})
+        values = {name: PurePath(str(getattr(settings, name))).name for name in named}
+        used = [f"{name} {value}" for name, value in values.items() if value]
+        commit = code_commit(self.stage, settings)
+        return ", ".join(
+            (
+                settings.dataset.title,
+                f"{settings.split_method} split",
+                *used,
+                *(["smoke profile"] if settings.smoke else []),
+                *([f"commit {commit}"] if commit else []),
+            )
+        )
+
     def note(self, images: pd.DataFrame, split: str = "") -> str:
         """What a figure rests on: the dataset, and how many pictures and groups.
 
@@ -79,10 +102,9 @@ class Run:
         if isinstance(figure, str):
             drop_figure(name, self.settings.figures_dir)
             return Markdown(figure)
-        settings = self.settings
-        run = f"{settings.dataset.title}, {settings.split_method} split, seed {settings.seed}"
-        run += ", smoke profile" if settings.smoke else ""
-        return save_figure(figure, name, caption, alt, settings.figures_dir, self.stage.name, kind, run)
+        return save_figure(
+            figure, name, caption, alt, self.settings.figures_dir, self.stage.name, kind, self.origin
+        )
 
     def drop_others(self, kept: Iterable[SavedFigure | Markdown], pattern: str) -> None:
         """Remove this notebook's figures that an earlier run left and this one did not save.

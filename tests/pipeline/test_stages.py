@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ import pytest
 from src.utils.pipeline.run import Console, StageFailed, last_words, main, run_all, without_notes
 from src.utils.pipeline.stages import (
     Stage,
+    code_commit,
     in_order,
     load_stages,
     mark_done,
@@ -270,3 +272,38 @@ def test_what_is_measured_of_a_model_has_one_writer_and_is_named_by_its_readers(
     known = {*writers, "source/", "raw/train_data/", "rejected/", "detectors/"}
     for number, one in stages.items():
         assert set(one.reads) <= known, number
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    command = ["git", "-C", str(folder), *who, *arguments]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
+
+def commit_all(folder: Path) -> str:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "More")
+    return git(folder, "rev-parse", "HEAD")[:10]
+
+
+def test_a_stages_commit_is_the_last_one_that_touched_its_code(project):
+    settings = Settings(root=project)
+    first, second = load_stages(project)
+    assert code_commit(first, settings) == ""  # no checkout
+    git(project, "init", "--quiet")
+    assert code_commit(first, settings) == ""  # no commit
+    began = commit_all(project)
+    (project / "README.md").write_text("Words.")
+    commit_all(project)
+    assert [code_commit(stage, settings) for stage in (first, second)] == [began, began]
+    (project / "src/utils/files.py").write_text("VALUE = 2\n")
+    assert code_commit(first, settings) == f"{began} with changes"
+    changed = commit_all(project)
+    assert [code_commit(stage, settings) for stage in (first, second)] == [changed, began]
+
+
+def test_without_git_no_commit_is_named(project, monkeypatch):
+    git(project, "init", "--quiet")
+    commit_all(project)
+    monkeypatch.setenv("PATH", "")
+    assert code_commit(load_stages(project)[0], Settings(root=project)) == ""

@@ -71,6 +71,7 @@ def write_run(root: Path, source: str = "sample") -> Settings:
     write_text(settings.figures_dir / "04_losses.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>')
     index = [
         {"file": file, "notebook": notebook, "caption": f"What {file} shows.", "alt": f"Alt of {file}."}
+        | ({"run": "sample, seed 7, commit 1a2b3c4d5e"} if file == "04_losses.png" else {})
         for file, notebook in FIGURES.items()
     ]
     write_json(settings.figures_dir / "index.json", index)

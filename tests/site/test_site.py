@@ -129,7 +129,10 @@ def test_a_data_frames_two_heads_become_one(site: Path) -> None:
 def test_figures_have_captions_notebooks_and_files(site: Path) -> None:
     page = soup(site, "figures.html")
     losses = page.find(id="04_losses")
-    assert losses.figcaption.get_text() == "What 04_losses.png shows."
+    assert losses.figcaption.get_text(" ", strip=True) == (
+        "What 04_losses.png shows. Sample, seed 7, commit 1a2b3c4d5e."
+    )
+    assert not page.find(id="11_makers").small  # drawn before that was noted
     files = [link["href"] for link in losses.select(".files a")]
     assert files == ["figures/04_losses.png", "figures/04_losses.svg"]
     assert page.find(id="notebook-04_train_cnn").a["href"] == "notebooks/04_train_cnn.html"

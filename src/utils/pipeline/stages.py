@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import subprocess
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,6 +158,37 @@ def digest(path: Path) -> str:
     return hash_file(path) if path.is_file() else "missing"
 
 
+def stage_modules(stage: Stage, settings: Settings) -> list[Path]:
+    """Every module of the project that a stage's cells import, directly or not."""
+    codes = [cell["source"] for cell in notebook_cells(stage.path) if cell["kind"] == "code"]
+    if SOURCE in stage.reads:  # the code that fetches the dataset is found by name: no import leads to it
+        codes.append(f"import {settings.dataset.module}")
+    return module_closure(codes, settings.root)
+
+
+def code_commit(stage: Stage, settings: Settings) -> str:
+    """Name the commit that a stage's code comes from: the last one that touched its notebook or modules.
+
+    The checkout's newest commit would be another one after every edit anywhere, and give equal runs
+    different figures. This one stands as long as the stage's own code does, as the stage's results do.
+
+    Returns:
+        Such as `1a2b3c4d5e`, or `1a2b3c4d5e with changes` if these files are not as committed; empty where
+        there is no git, or no commit of them.
+    """
+    files = [stage.path, *stage_modules(stage, settings)]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(settings.root), *arguments, "--", *files]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
+    try:
+        commit, changes = git("log", "-1", "--format=%H"), git("status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{commit[:10]} with changes" if commit and changes else commit[:10]
+
+
 def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     """Everything that decides what a stage produces.
 
@@ -169,11 +201,8 @@ def stage_inputs(stage: Stage, settings: Settings) -> dict[str, str]:
     """
     cells = notebook_cells(stage.path)
     text = json.dumps(cells, ensure_ascii=False).encode()
-    codes = [cell["source"] for cell in cells if cell["kind"] == "code"]
-    if SOURCE in stage.reads:  # the code that fetches the dataset is found by name: no import leads to it
-        codes.append(f"import {settings.dataset.module}")
     inputs = {f"notebooks/{stage.name}.ipynb": hash_bytes(text)}
-    for module in module_closure(codes, settings.root):
+    for module in stage_modules(stage, settings):
         inputs[module.relative_to(settings.root).as_posix()] = file_digest(module)
     for name in stage.parameters:
         inputs[f"parameter {name}"] = str(getattr(settings, name))

@@ -49,12 +49,14 @@ class Figure:
     Attributes:
         files: The PNG with its SVG, or the JPEG of a gallery; the first is the one to show.
         notebook: Name of the notebook that drew it.
+        origin: Data, settings and commit that it was drawn from; empty where an older run did not note them.
         caption: What is seen, on how many pictures of which data.
         alt: The same for somebody who cannot see it.
     """
 
     files: tuple[Path, ...]
     notebook: str
+    origin: str
     caption: str
     alt: str
 
@@ -133,5 +135,7 @@ def _figures(folder: Path) -> list[Figure]:
         shown = folder / entry["file"]
         files = tuple(path for path in (shown, shown.with_suffix(".svg")) if path.is_file())
         if shown in files:
-            figures.append(Figure(files, entry["notebook"], entry["caption"], entry["alt"]))
+            figures.append(
+                Figure(files, entry["notebook"], entry.get("run", ""), entry["caption"], entry["alt"])
+            )
     return sorted(figures, key=lambda figure: figure.notebook)

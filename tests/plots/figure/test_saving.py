@@ -62,6 +62,17 @@ def test_a_plots_files_say_what_they_are(tmp_path):
     assert b"tEXt" not in saved.preview and b"iTXt" not in saved.preview
 
 
+def test_a_gallerys_file_says_it_too(tmp_path):
+    saved = save_figure(
+        draw(), "02_wall", "Łódź,\nfive times.", "A wall.", tmp_path, "02_look", "gallery", "data, seed 7"
+    )
+    with Image.open(saved.path) as image:
+        said = image.info["comment"].decode().splitlines()
+    assert said == ["Title: 02_wall", "Description: Łódź,\\nfive times.", "Source: 02_look, data, seed 7"]
+    (entry,) = read_index(tmp_path)
+    assert entry["run"] == "data, seed 7"
+
+
 @pytest.mark.parametrize("kind", ["plot", "gallery"])
 def test_a_second_run_leaves_the_same_bytes(tmp_path, kind):
     save(tmp_path, kind=kind)
@@ -94,12 +105,14 @@ def test_the_index_lists_each_figure_once(tmp_path):
         {
             "file": "04_a.png",
             "notebook": "04_train_cnn",
+            "run": "",
             "caption": "Squares of three numbers.",
             "alt": "A rising line.",
         },
         {
             "file": "05_b.jpg",
             "notebook": "04_train_cnn",
+            "run": "",
             "caption": "Now as a gallery.",
             "alt": "A rising line.",
         },

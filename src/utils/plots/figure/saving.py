@@ -69,8 +69,8 @@ def save_figure(
     """Write a figure at slide size and note it in the folder's `index.json`.
 
     A plot becomes `<name>.png` and `<name>.svg`, a gallery of pictures `<name>.jpg`. Nothing in the files
-    depends on the day or the machine's clock, so a second run leaves the same bytes. A plot's files say what
-    they are wherever they end up: name, caption, and the notebook and run that they come from.
+    depends on the day or the machine's clock, so a second run leaves the same bytes. They say what they are
+    wherever they end up: name, caption, and the notebook and run that they come from.
 
     Args:
         figure: A 16:9 figure, e.g. from `style.new_figure`.
@@ -80,7 +80,7 @@ def save_figure(
         folder: `figures/<source>`; made if needed.
         notebook: The notebook's name without its suffix, such as `04_train_cnn`.
         kind: `plot` or `gallery`.
-        run: Which data and settings it was drawn from, in a few words.
+        run: Which data, settings and commit it was drawn from, in a few words.
 
     Returns:
         The saved figure, which a notebook displays.
@@ -91,13 +91,13 @@ def save_figure(
     """
     _check(figure, name, caption, alt, kind)
     stale, pixels = {f"{name}.{suffix}" for suffix in SUFFIXES}, _render(figure)
+    said = _about(name, caption, notebook, run)
     if kind == "gallery":
         path = folder / f"{name}.jpg"
-        contents = {path: _encode(pixels, "JPEG", quality=88)}
+        contents = {path: _encode(pixels, "JPEG", quality=88, comment=_as_comment(said))}
         preview = _encode(_shrink(pixels), "JPEG", quality=82)
     else:
         path = folder / f"{name}.png"
-        said = _about(name, caption, notebook, run)
         contents = {
             path: _encode(pixels, "PNG", pnginfo=_text_chunks(said)),
             path.with_suffix(".svg"): _render_svg(figure, name, said),
@@ -108,7 +108,8 @@ def save_figure(
             temporary.write_bytes(data)
     for left_over in stale - {target.name for target in contents}:
         (folder / left_over).unlink(missing_ok=True)
-    _note_in_index(folder, {"file": path.name, "notebook": notebook, "caption": caption, "alt": alt})
+    entry = {"file": path.name, "notebook": notebook, "run": run, "caption": caption, "alt": alt}
+    _note_in_index(folder, entry)
     _close(figure)
     return SavedFigure(path, caption, alt, preview)
 
@@ -145,7 +146,7 @@ def drop_others(folder: Path, kept: Iterable[SavedFigure], pattern: str = "*") -
 
 
 def read_index(folder: Path) -> list[dict[str, str]]:
-    """Read a folder's figures: file, notebook, caption and alt text of each, the deck's first, then by file.
+    """Read a folder's figures: file, notebook, run, caption and alt text of each, the deck's first.
 
     Raises:
         UserError: The index is not what `save_figure` writes.
@@ -197,6 +198,11 @@ def _text_chunks(said: dict[str, str]) -> PngInfo:
     for keyword, text in said.items():
         chunks.add_text(keyword, text)
     return chunks
+
+
+def _as_comment(said: dict[str, str]) -> bytes:
+    """The same for a JPEG, which has one comment: a line each."""
+    return "\n".join(f"{keyword}: {text}" for keyword, text in said.items()).encode()
 
 
 def _render_svg(figure: Figure, name: str, said: dict[str, str]) -> bytes:
