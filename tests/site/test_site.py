@@ -80,7 +80,7 @@ def test_ids_are_there_once_and_pictures_have_alt_texts(site: Path) -> None:
 def test_the_start_page_has_the_results_of_this_run(site: Path) -> None:
     start = soup(site, "index.html")
     table = start.table.get_text(" ", strip=True)
-    assert "Improved model ( best ) –" in table and "0.94 [0.88, 1.00]" in table
+    assert "Improved model ( best ) –" in table and "0.94 [0.88,\N{NO-BREAK SPACE}1.00]" in table
     assert "Demonstration sample, group split, seed 7: 1234 training" in start.get_text()
     assert start.select_one("figure img")["alt"] == "Alt of 11_makers.png."
     assert [link.get_text(" ", strip=True) for link in start.select(".notebooks a")] == [
@@ -126,6 +126,14 @@ def test_a_data_frames_two_heads_become_one(site: Path) -> None:
     assert table.parent["tabindex"] == "0" and table.parent["aria-label"]
 
 
+def test_tables_keep_intervals_whole_and_lose_an_empty_head() -> None:
+    html = (
+        "<table><thead><tr><th></th><th></th></tr></thead><tbody><tr><td>0.57 [0.43, 0.71]</td></tr></tbody>"
+    )
+    table = BeautifulSoup(tidy(f"{html}</table>", Place("a.md", "a.html")), "html.parser").table
+    assert table.td.get_text() == "0.57 [0.43,\N{NO-BREAK SPACE}0.71]" and not table.thead
+
+
 def test_figures_have_captions_notebooks_and_files(site: Path) -> None:
     page = soup(site, "figures.html")
     losses = page.find(id="04_losses")
@@ -141,7 +149,7 @@ def test_figures_have_captions_notebooks_and_files(site: Path) -> None:
 
 def test_the_model_card_has_this_runs_numbers_and_figures(site: Path) -> None:
     card = soup(site, "model-card.html").main
-    assert "old numbers" not in card.get_text() and "0.94 [0.88, 1.00]" in card.get_text()
+    assert "old numbers" not in card.get_text() and "0.94 [0.88,\N{NO-BREAK SPACE}1.00]" in card.get_text()
     assert card.img["src"] == "figures/11_makers.png" and "(Not shown here: Gone.)" in card.get_text()
     links = {link.get_text(): link["href"] for link in card("a")}
     assert links["notebook 05"] == "notebooks/05_confusion_matrix.html#takeaways"

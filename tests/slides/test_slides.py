@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
+from pptx.oxml.ns import qn
 from pptx.util import Emu
 
 from src.utils.files import read_json, write_json
@@ -132,6 +133,7 @@ def test_every_slide_has_a_title_notes_and_alt_texts(deck) -> None:
         notes = slide.notes_slide.notes_text_frame.text
         assert len(notes) > 40 and not re.search(r"[*`]", notes)
         for shape in slide.shapes:
+            assert shape.name != "Bar" or shape._element.find(qn("p:style")) is None  # has no shadow
             if shape.shape_type == MSO_SHAPE_TYPE.PICTURE:
                 alt = shape._element.nvPicPr.cNvPr.get("descr")
                 assert re.match(r"Alt \d\d_\w+\. \w", alt), alt
@@ -214,6 +216,71 @@ def test_what_a_run_lacks_has_no_slide(tmp_path: Path) -> None:
     left = [slide.title for slide in make_talk(read_findings(settings))]
     gone = [title for title in everything if title not in left]
     assert [title.split()[0] for title in gone] == ["3", "“all", "Found", "It", "“Blur", "Worst"]
+
+
+def without_estimates(entry: object) -> object:
+    """The same where nothing could be measured: an estimate without a value, a row without numbers."""
+    if isinstance(entry, list):
+        return [without_estimates(one) for one in entry]
+    if not isinstance(entry, dict):
+        return entry
+    if set(entry) == {"value", "low", "high"}:
+        return dict.fromkeys(entry)
+    gone = {name for name in entry if {f"{name}_low", f"{name}_high"} <= set(entry)}
+    gone |= {f"{name}{end}" for name in gone for end in ("_low", "_high")}
+    return {name: None if name in gone else without_estimates(one) for name, one in entry.items()}
+
+
+def nothing_measurable(facts: dict) -> dict:
+    """No estimate, no category, no comparison, no mistake, no source."""
+    facts = without_estimates(facts)
+    facts["labels"] |= {"categories_tested": 0, "over_represented": []}
+    facts["errors"] |= {"false_positives": 0, "false_negatives": 0, "comparisons": 0, "held": []}
+    facts["unseen_sources"]["rows"] = []
+    for part in ("models", "unseen"):
+        for model in facts[part].values():
+            model["confusion_matrix"] = [[0, 0], [0, 0]]
+    return facts
+
+
+def one_seed(facts: dict) -> dict:
+    facts["seeds"]["spread"][0] |= {"seeds": 1, "lowest": 0.59, "highest": 0.59}
+    return facts
+
+
+def one_class(facts: dict) -> dict:
+    """Unseen sources of one class alone, where no area is defined."""
+    facts["unseen_sources"]["rows"] = facts["unseen_sources"]["rows"][2:]
+    facts["unseen"]["best"] |= {"auc": dict.fromkeys(("value", "low", "high"))}
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("source", "change"),
+    [
+        ("sample", one_seed),
+        ("sample", nothing_measurable),
+        ("kaggle", nothing_measurable),
+        ("folder", nothing_measurable),
+        ("folder", one_class),
+    ],
+)
+def test_whatever_a_run_could_not_measure_its_talk_says_nothing_untrue(tmp_path, source, change) -> None:
+    settings = write_run(tmp_path, source)
+    path = settings.reports_dir / "metrics.json"
+    write_json(path, change(read_json(path)))
+    findings = read_findings(settings)
+    slides = make_talk(findings)
+    said = json.dumps([(one.title, one.points, one.notes, [vars(n) for n in one.numbers]) for one in slides])
+    assert not re.search(r"\bNone\b(?! of)|\b(nan|NaN|inf)\b|\bis – |\bof – |\blie – ", said)
+    titles = " ".join(one.title for one in slides)
+    assert ("Trained once" in titles) == (change is one_seed)
+    if change is nothing_measurable:
+        assert "No category is frequent enough to be tested" in titles and "better" not in titles
+        assert "too few to compare" in titles and "Uncertain" not in titles.split("links")[1]
+    if change is one_class:
+        assert "Most often called AI: Attic" in titles and "Found least" not in titles
+    assert len(lay_out(slides, findings.footer)) == len(slides)
 
 
 def test_a_run_of_the_deck_alone_still_makes_a_talk(tmp_path: Path) -> None:

@@ -59,5 +59,9 @@ def test_a_box_is_narrowed_as_far_as_its_lines_allow() -> None:
     assert len(wrap(text, 20, False, narrow - 0.1)) == 3
 
 
+def test_apostrophes_are_those_of_print() -> None:
+    assert largest(["the deck's network"], (20,), False, (5.0, 1.0)) == (20, [["the deck’s network"]])
+
+
 def test_height_of_lines() -> None:
     assert height(2, 36) == pytest.approx(LINE)

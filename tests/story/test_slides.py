@@ -30,6 +30,14 @@ def test_guessing_is_judged_by_the_interval(area: Estimate, said: str) -> None:
     assert slides.guessing("A model", area) == f"A model {said}"
 
 
+def test_what_one_seed_reaches_and_another_does_not_is_no_more_than_that() -> None:
+    assert slides.guessing("A model", SURE, lowest=0.47) == (
+        "A model is better than guessing, ROC-AUC 0.72 [0.61, 0.80], but not with each seed: 0.47"
+    )
+    assert slides.guessing("A model", SURE, lowest=0.58) == slides.guessing("A model", SURE)
+    assert slides.guessing("A model", UNSURE, lowest=0.47) == slides.guessing("A model", UNSURE)
+
+
 def test_without_an_interval_nothing_is_claimed() -> None:
     assert slides.guessing("A model", FEW).endswith(
         "ROC-AUC 0.61, on too few originals to tell it from guessing"

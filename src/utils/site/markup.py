@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
+from src.utils.plots.figure.style import unbroken
+
 ACTIVE = ["script", "style", "iframe", "object", "embed", "link", "meta", "base", "form", "audio", "video"]
 """Elements that run something, restyle the page or ask somebody else for something."""
 
@@ -128,8 +130,15 @@ def _target(path: str, place: Place) -> str | None:
 
 
 def _let_scroll(table: Tag, soup: BeautifulSoup) -> None:
-    """Put a table into a box that scrolls, by the keyboard too; a heading without words is no heading."""
+    """Put a table into a box that scrolls, by the keyboard too; a heading without words is no heading.
+
+    Intervals stay in one piece.
+    """
     _join_head(table)
+    if table.thead and not table.thead.get_text(strip=True):
+        table.thead.decompose()
+    for text in table.find_all(string=re.compile(r"\[")):
+        text.replace_with(unbroken(text))
     for cell in table("th"):
         if not cell.get_text(strip=True):
             cell.name = "td"

@@ -49,14 +49,14 @@ class Figure:
     Attributes:
         files: The PNG with its SVG, or the JPEG of a gallery; the first is the one to show.
         notebook: Name of the notebook that drew it.
-        origin: Data, settings and commit that it was drawn from; empty where an older run did not note them.
+        run: Data, settings and commit that it was drawn from; empty where an older run did not note them.
         caption: What is seen, on how many pictures of which data.
         alt: The same for somebody who cannot see it.
     """
 
     files: tuple[Path, ...]
     notebook: str
-    origin: str
+    run: str
     caption: str
     alt: str
 

@@ -79,12 +79,13 @@ def split(findings: Findings) -> Slide:
 def leak(findings: Findings) -> Slide:
     """What a random split would have added."""
     effect = findings.number("split_effect")
+    difference = findings.estimate("split_effect", "difference")
     kinds = (("random", "split at random"), ("group", "originals kept whole"))
     return findings.slide(
-        trust.split_title(effect["difference"]),
+        trust.split_title(difference),
         findings.picture("10_random_split"),
         "split_effect",
-        (trust.split_sentence(effect["difference"]),),
+        (trust.split_sentence(difference),),
         [Number.of(effect[kind], f"ROC-AUC, {said}", digits=3) for kind, said in kinds],
     )
 

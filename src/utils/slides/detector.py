@@ -17,11 +17,17 @@ from src.utils.slides.slide import Number, Slide
 from src.utils.story import answers, improvement, trust
 from src.utils.story import slides as titles
 
+CALIBRATION_ERRORS = {
+    "ece": "calibration error of its raw scores, on the test",
+    "ece_calibrated": "after the temperature",
+    "ece_venn_abers": "of the probability that it tells, by Venn-Abers",
+}
+"""Calibration errors in `metrics.json` and of what; the last one that is known is of what people are told."""
+
 
 def learning(findings: Findings) -> Slide:
     """How the deck's network learns, and how much of its result is luck."""
-    spread = findings.number("seeds")["spread"]
-    luck = next((row for row in spread if (row["model"], row["metric"]) == (DECK, "auc")), None)
+    luck = _luck(findings)
     if luck is None:
         raise Missing("seeds → spread")
     return findings.slide(
@@ -36,10 +42,18 @@ def learning(findings: Findings) -> Slide:
     )
 
 
+def _luck(findings: Findings) -> dict[str, Any] | None:
+    """What the seed does to the ROC-AUC of the deck's network, if several were tried."""
+    spread = findings.metrics.get("seeds", {}).get("spread", [])
+    return next((row for row in spread if (row["model"], row["metric"]) == (DECK, "auc")), None)
+
+
 def matrix(findings: Findings) -> Slide:
     """The matrix of the deck's network in the variant that is used, which notebook 12 explains too."""
     name = findings.number("maps", "model")
     mine = findings.number("models", name)
+    if not sum(map(sum, mine["confusion_matrix"])):
+        raise Missing("pictures in the confusion matrix")
     said = (
         ("recall", "recall: AI-generated pictures found"),
         ("precision", "precision: right among those called AI"),
@@ -56,20 +70,20 @@ def matrix(findings: Findings) -> Slide:
 def guessing(findings: Findings) -> Slide:
     """Whether the deck's network can be told from guessing."""
     models = findings.number("models")
-    deck = findings.number("models", DECK)
-    facts = models.get("metadata_only")
+    deck, area = findings.number("models", DECK), findings.estimate("models", DECK, "auc")
+    facts, luck = models.get("metadata_only"), _luck(findings)
     compared = findings.metrics.get("comparisons", {})
     notes = (
-        *(answers.chance_sentences(deck, models.get(BEST)) if deck["auc"].low is not None else ()),
+        *(answers.chance_sentences(deck, models.get(BEST)) if area.low is not None else ()),
         *([answers.fair_sentence(compared)] if "cnn_scaled_minus_cnn_deck" in compared else []),
     )
     return findings.slide(
-        titles.guessing(model_name(DECK), deck["auc"]),
+        titles.guessing(model_name(DECK), area, luck["lowest"] if luck else None),
         findings.picture("05_roc"),
-        f"models.{DECK}, models.metadata_only, comparisons",
+        f"models.{DECK}, models.metadata_only, comparisons, seeds",
         notes,
         [
-            Number.of(deck["auc"], "ROC-AUC of the deck's network", model_colour(DECK)),
+            Number.of(area, "ROC-AUC of the deck's network", model_colour(DECK)),
             *([Number.of(facts["auc"], "of a model that reads no pixels")] if facts else []),
         ],
     )
@@ -91,7 +105,7 @@ def links(findings: Findings) -> Slide:
 
 def improved(findings: Findings) -> Slide:
     """The improved model beside the deck's network and the plain probe."""
-    best, deck = (findings.number("models", name, "auc") for name in (BEST, DECK))
+    best, deck = (findings.estimate("models", name, "auc") for name in (BEST, DECK))
     probe = findings.number("models").get(PROBE)
     compared = findings.metrics.get("comparisons", {})
     folded = findings.metrics.get("out_of_fold", {}).get(BEST)
@@ -136,7 +150,7 @@ def design(findings: Findings) -> Slide:
 
 def unseen(findings: Findings) -> Slide:
     """What is left on sources that the improved model never met."""
-    test, new = (findings.number(part, BEST, "auc") for part in ("models", "unseen"))
+    test, new = (findings.estimate(part, BEST, "auc") for part in ("models", "unseen"))
     return findings.slide(
         titles.unseen(test, new),
         findings.picture("11_unseen_models"),
@@ -173,28 +187,25 @@ def _interval_of(row: dict[str, Any]) -> str:
 def calibration(findings: Findings) -> Slide:
     """How far its probabilities are from what is true."""
     mine = findings.number("models", BEST)
-    error = next((mine[name] for name in ("ece_venn_abers", "ece_calibrated") if name in mine), None)
-    if error is None or "ece" not in mine:
+    known = [(mine[name], said) for name, said in CALIBRATION_ERRORS.items() if name in mine]
+    if len(known) < 2 or known[-1][0].value is None:
         raise Missing("calibration error")
-    chance = mine.get("ece_by_chance", Estimate())
+    error, chance = known[-1][0], mine.get("ece_by_chance", Estimate())
     return findings.slide(
         titles.calibration(error, chance),
         findings.picture("10_reliability"),
         f"models.{BEST}",
         (
-            f"Calibration error on the test before: {interval_text(mine['ece'])}; after: "
-            f"{interval_text(error)}; by chance alone: {interval_text(chance)}.",
+            "The figure shows the raw scores and what the temperature makes of them.",
+            f"What may be chance alone: {interval_text(chance)}.",
         ),
-        [
-            Number.of(mine["ece"], "calibration error on the test, before"),
-            Number.of(error, "after it was calibrated"),
-        ],
+        [Number.of(one, said) for one, said in known],
     )
 
 
 def verdicts(findings: Findings) -> Slide:
     """How often there is a verdict, and how often it is right."""
-    answered, right = (findings.number("models", BEST, name) for name in ("answered", "right"))
+    answered, right = findings.estimate("models", BEST, "answered"), findings.number("models", BEST, "right")
     notes = [answers.calibration_sentence(findings.card)] if findings.card.get("calibrated") else []
     return findings.slide(
         titles.verdicts(answered, right),
@@ -227,10 +238,13 @@ def damage(findings: Findings) -> Slide:
     """Which damage costs most."""
     rows = findings.number("robustness", "models", BEST)
     before, *damaged = rows
+    damaged = [row for row in damaged if row["auc"] is not None]
+    if before["auc"] is None:
+        raise Missing("ROC-AUC of undamaged pictures")
     worst = min(damaged, key=lambda row: row["auc"], default=before)
     kind, drop = kind_names().get(worst["kind"], worst["kind"]), _estimate(worst, "auc_drop")
     return findings.slide(
-        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),  # pyright: ignore[reportArgumentType]
+        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),
         findings.picture("10_robustness"),
         "robustness",
         (f"The drop: {interval_text(drop)}.",),
@@ -249,9 +263,11 @@ def deliveries(findings: Findings) -> Slide:
     if worst is None:
         raise Missing("the worst delivery")
     before, after = (_estimate(row, "balanced_accuracy") for row in (rows[0], worst))
+    if before.value is None or after.value is None:
+        raise Missing("balanced accuracy of deliveries")
     tables = (pd.DataFrame(record[name]).fillna(math.nan) for name in ("rates", "verdicts"))
     return findings.slide(
-        titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),  # pyright: ignore[reportArgumentType]
+        titles.delivery(worst["title"], before.value, after.value, _estimate(worst, "drop")),
         findings.picture("10_deliveries"),
         "deliveries",
         trust.delivered(model_name(record["model"]), *tables),

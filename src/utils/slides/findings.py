@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from src.utils.analysis.scoring.results import read_finished
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.bundle import load_bundle
 from src.utils.names import one_line
 from src.utils.plots.figure.saving import read_index
@@ -55,6 +56,17 @@ class Findings:
                 raise Missing(" → ".join(path))
             entry = entry[name]
         return entry
+
+    def estimate(self, *path: str) -> Estimate:
+        """An estimate in `metrics.json`, such as `estimate("models", "best", "auc")`.
+
+        Raises:
+            Missing: There is none, or the run could not measure it.
+        """
+        found: Estimate = self.number(*path)
+        if found.value is None:
+            raise Missing(" → ".join(path))
+        return found
 
     def picture(self, *names: str) -> Picture:
         """The first of some figures that there is.

@@ -22,12 +22,14 @@ _MARGIN = 0.55
 _ROOM = WIDE - 2 * _MARGIN
 _TITLE = (_MARGIN, 0.62, _ROOM, 1.05)
 _BELOW, _END, _FOOT = 1.85, 6.9, 7.07
-_COLUMN, _GAP = 2.45, 0.3
-"""Where the figure begins and ends, and the footer begins; width of the numbers' column, and beside it."""
+_COLUMN, _BROAD, _GAP = 2.45, 4.6, 0.3
+"""Where the figure begins and ends, and the footer begins; width of the numbers' column, beside a figure
+and beside sentences, and of the gap."""
 
 _TITLE_SIZES, _POINT_SIZES = range(30, 19, -1), range(28, 13, -1)
 _VALUE, _LABEL, _INTERVAL, _SMALL = 40, 14, 13, 11
-"""Type sizes in points."""
+_LARGE = 120
+"""Type sizes in points; the large one is for a number that stands beside sentences."""
 
 _GAP_IN_LINES = 0.75
 """Between two points."""
@@ -154,18 +156,18 @@ def _frame(slide: Slide, footer: str, number: int) -> Iterator[Box]:
 
 
 def _body(slide: Slide) -> Iterator[Box]:
-    room = _ROOM - (_COLUMN + _GAP if slide.numbers else 0)
     if slide.picture is None:
-        yield from _points(slide.points, room)
-    else:
-        yield _figure(slide.picture, room, centred=not slide.numbers)
+        yield from _points(slide.points, _ROOM - (_BROAD if slide.numbers else 0))
+        yield from (box for number in slide.numbers for box in _large_number(number))
+        return
+    yield _figure(slide.picture, _ROOM - (_COLUMN + _GAP if slide.numbers else 0), centred=not slide.numbers)
     for place, number in enumerate(slide.numbers):
         yield from _number(number, _BELOW + 0.1 + place * (_END - _BELOW) / 3)
 
 
 def _points(points: tuple[str, ...], wide: float) -> Iterator[Box]:
     """Sentences below each other, each with a bar on its left."""
-    left, room = _MARGIN + 0.3, (wide - 0.6, _END - _BELOW)
+    left, room = _MARGIN + 0.3, (wide - 0.6, _END - _BELOW - 0.2)
     size, paragraphs = largest(points, _POINT_SIZES, False, room, _GAP_IN_LINES)
     top = _BELOW + 0.1
     for lines in paragraphs:
@@ -198,6 +200,16 @@ def _number(number: Number, top: float) -> Iterator[Box]:
     if number.interval:
         below = label.y + label.height + 0.04
         yield _words((left, below, _COLUMN, 0.25), (number.interval,), (_INTERVAL, 12, 11, 10), False, QUIET)
+
+
+def _large_number(number: Number) -> Iterator[Box]:
+    """The one number that sentences are about, on their right."""
+    left = WIDE - _MARGIN - _BROAD + _GAP
+    wide = _BROAD - _GAP
+    yield _words((left, _BELOW, wide, 2.1), (number.value,), range(_LARGE, 40, -1), True, number.colour)
+    yield _balanced(
+        _words((left, _BELOW + 2.15, wide, 1.0), (number.label,), range(20, 13, -1), False, QUIET)
+    )
 
 
 def _balanced(words: Words) -> Words:

@@ -16,6 +16,7 @@ from pptx.dml.color import RGBColor
 from pptx.enum.shapes import MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE, PP_ALIGN
 from pptx.opc.constants import RELATIONSHIP_TYPE
+from pptx.oxml.ns import qn
 from pptx.presentation import Presentation as Deck
 from pptx.shapes.autoshape import Shape
 from pptx.slide import Slide as Sheet
@@ -115,7 +116,6 @@ def _draw(sheet: Sheet, box: Bar | Words | Shown) -> None:
         bar.fill.solid()
         bar.fill.fore_color.rgb = _colour(box.colour)
         bar.line.fill.background()
-        bar.shadow.inherit = False
         _decorative(bar)
     elif isinstance(box, Shown):
         figure = sheet.shapes.add_picture(str(box.picture.path), *place)
@@ -130,8 +130,9 @@ def _draw(sheet: Sheet, box: Bar | Words | Shown) -> None:
 
 
 def _decorative(bar: Shape) -> None:
-    """A bar says nothing: an empty alt text, and a name that tells."""
+    """A bar says nothing: an empty alt text, a name that tells, and no shadow of the theme's."""
     bar.name = "Bar"
+    bar._element.remove(bar._element.find(qn("p:style")))
     bar._element.nvSpPr.cNvPr.set("descr", "")
 
 

@@ -71,7 +71,7 @@ def height(lines: int, size: float) -> float:
 def largest(
     paragraphs: Sequence[str], sizes: Iterable[float], bold: bool, room: tuple[float, float], gap: float = 0
 ) -> tuple[float, list[list[str]]]:
-    """Choose the largest size at which some paragraphs fit.
+    """Choose the largest size at which some paragraphs fit; their apostrophes become those of print.
 
     Args:
         paragraphs: At least one.
@@ -83,8 +83,9 @@ def largest(
     Returns:
         The size, and the lines of each paragraph.
     """
+    printed = [one.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}") for one in paragraphs]
     for size in sizes:
-        lines = [wrap(one, size, bold, room[0] * SLACK) for one in paragraphs]
+        lines = [wrap(one, size, bold, room[0] * SLACK) for one in printed]
         if height(sum(map(len, lines)), size) + height(1, size) * gap * (len(lines) - 1) <= room[1]:
             return size, lines
     most = max(int(room[1] / height(1, size) - gap * (len(lines) - 1)), 1)

@@ -58,10 +58,12 @@ def matrix(name: str, counts: Sequence[Sequence[int]]) -> str:
     )
 
 
-def guessing(name: str, area: Estimate) -> str:
-    """Say whether a model can be told from guessing, by its ROC-AUC."""
+def guessing(name: str, area: Estimate, lowest: float | None = None) -> str:
+    """Say whether a model can be told from guessing, by its ROC-AUC; `lowest` is the least of its seeds."""
     if area.low is None or area.high is None:
         return f"{name}: ROC-AUC {brief(area)}, on too few originals to tell it from guessing"
+    if area.low > CHANCE and lowest is not None and lowest <= CHANCE:
+        return f"{name} is better than guessing, ROC-AUC {brief(area)}, but not with each seed: {lowest:.2f}"
     if area.low > CHANCE:
         return f"{name} ranks pictures better than guessing: ROC-AUC {brief(area)}"
     if area.high < CHANCE:
