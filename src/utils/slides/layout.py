@@ -194,7 +194,7 @@ def _number(number: Number, top: float) -> Iterator[Box]:
     yield Bar(left, top - 0.1, _COLUMN, 0.02, FAINT)
     sizes = range(_VALUE, 15, -1)
     yield _words((left, top, _COLUMN, 0.7), (number.value,), sizes, True, number.colour)
-    label = _words((left, top + 0.7, _COLUMN, 0.52), (number.label,), (_LABEL, 13, 12, 11), False)
+    label = _balanced(_words((left, top + 0.7, _COLUMN, 0.52), (number.label,), (_LABEL, 13, 12, 11), False))
     label = replace(label, height=height(len(label.paragraphs[0]), label.size))
     yield label
     if number.interval:
