@@ -35,7 +35,7 @@ COLUMNS = (
 )
 
 
-class Said(NamedTuple):
+class Calibrated(NamedTuple):
     """What calibrations say of pictures that they were not made on.
 
     Attributes:
@@ -47,7 +47,7 @@ class Said(NamedTuple):
     called: NDArray[np.bool_]
 
 
-class Tried(NamedTuple):
+class LeftOut(NamedTuple):
     """One source that was left out, and what is needed to measure it.
 
     Attributes:
@@ -119,9 +119,9 @@ def _enough_groups(part: Part, source: NDArray, side: int) -> list[str]:
     return [str(name) for name in enough.index] if len(enough) > 1 else []
 
 
-def _say(part: Part, score: NDArray, folds: Sequence[Fold], left_out: NDArray[np.bool_]) -> Said:
+def _say(part: Part, score: NDArray, folds: Sequence[Fold], left_out: NDArray[np.bool_]) -> Calibrated:
     """Calibrate on each fold's first part without some rows, and say what that makes of its second part."""
-    said = Said(np.full(len(score), np.nan), np.zeros(len(score), bool))
+    said = Calibrated(np.full(len(score), np.nan), np.zeros(len(score), bool))
     source = source_names(part.images)
     for fit, others in folds:
         known = fit[~left_out[fit]]
@@ -133,8 +133,8 @@ def _say(part: Part, score: NDArray, folds: Sequence[Fold], left_out: NDArray[np
 
 
 def _try(
-    part: Part, score: NDArray, folds: Sequence[Fold], met: Said, mine: NDArray[np.bool_], side: int
-) -> Tried:
+    part: Part, score: NDArray, folds: Sequence[Fold], met: Calibrated, mine: NDArray[np.bool_], side: int
+) -> LeftOut:
     """Leave out the pictures of one source (`mine`, of class `side`)."""
     new = _say(part, score, folds, mine)
     rows = np.flatnonzero(mine | (part.label != side))
@@ -154,10 +154,10 @@ def _try(
             "change": found["brier"] - before(row_weight)["brier"],
         }
 
-    return Tried(rows, weight, statistic)
+    return LeftOut(rows, weight, statistic)
 
 
-def _measure(part: Part, members: Sequence[Tried], seed: int, resamples: int) -> dict[str, float]:
+def _measure(part: Part, members: Sequence[LeftOut], seed: int, resamples: int) -> dict[str, float]:
     """Columns of a row: the mean over some sources that were left out, with intervals over groups."""
     involved = np.unique(np.concatenate([one.rows for one in members]))
 

@@ -142,7 +142,7 @@ def calibrated_elsewhere(title: str, left_out: pd.DataFrame) -> str:
         )
     each, together = generators.iloc[:-1], generators.iloc[-1]
     found = {
-        name: Estimate.from_row(together, name)  # pyright: ignore[reportArgumentType]
+        name: Estimate.from_row(together, name)
         for name in ("recall", "false_positive_rate", "brier", "change")
     }
     recall, rate, brier, change = (interval_text(one) for one in found.values())
