@@ -19,6 +19,7 @@ from benchmarks import run as benchmark
 from benchmarks.run import as_table, collect_pictures, make_picture
 from benchmarks.timing import Task, measure
 from src.utils.files import hash_file
+from src.utils.judge import report
 from src.utils.models.bundle.bundle import save_bundle
 from src.utils.models.detectors.runtime import load_network
 from src.utils.settings import Settings
@@ -77,7 +78,8 @@ def test_table_shows_every_task() -> None:
     assert ["8", "bits", "22.5", "70.0", "20.5", "1.9", "250.0"] in table
 
 
-def test_judging_is_timed_beside_asking(tmp_path: Path) -> None:
+def test_judging_is_timed_beside_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "save_figures", lambda *_: [])  # they take longest
     for label in "01":
         (tmp_path / "few" / label).mkdir(parents=True)
         for seed in range(2):
