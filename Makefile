@@ -1,5 +1,17 @@
 # Two commands do everything on a fresh machine:  make reproduce   and   make test
-# Variables: DATA_SOURCE=sample|kaggle|folder  DATA_DIR=…  CLASSES=name=human,name=ai  MISSING=stop|skip  PROFILE=full|smoke  SEED=…  EPOCHS=…  SEEDS=…  SPLIT=group|random|own  ENCODER=auto|…
+#: Variables, as in  make reproduce SEED=7 :
+#:   DATA_SOURCE    sample | kaggle | folder (then DATA_DIR=folder, .zip or hf://…)
+#:   CLASSES        what folder names mean, name=human,name=ai;  MISSING  stop | skip
+#:   SPLIT          group | random | own;  PROFILE  full | smoke
+#:   SEED, EPOCHS   whole numbers, 42 and 10;  SEEDS  3 on the sample, 1 elsewhere
+#:   ENCODER        auto | sample | the name of one;  PRECISION  auto | float32 | mixed_bfloat16
+#:
+#: On two cores:    setup some minutes once; reproduce 20 minutes on the sample, then only what changed;
+#:                  test 20 minutes; with Kaggle's data hours, which the run says before it starts.
+#:
+#: Results:         figures/<source>/          every figure, for slides
+#:                  reports/<source>/          metrics.json, tables, notebooks/ with their outputs
+#:                  models/<source>/           the trained models
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # Names are data: a `$` or `#` in them means nothing to make or to the shell.
@@ -31,8 +43,10 @@ STAMP := $(ENV)/.$(ENV_NAME)-ready
 
 .PHONY: help setup reproduce test lint notebook predict evaluate detector calibrate app publish-model slides site benchmark publish lock clean
 
-help: ## list the targets
+help: ## list the targets, their variables, how long they take and where results land
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@echo
+	@sed -n 's/^#:/ /p' Makefile
 
 setup: $(STAMP) ## make .venv and install the lock (once; about 1.1 GB to download)
 	@[ "$$(sed -n 1p "$(STAMP)")" = "$$(pwd -P)" ] || sh scripts/setup.sh "$(ENV)" "$(STAMP)"

@@ -62,3 +62,4 @@ fi
 "$env/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
 printf '%s\n%s\n' "$here" "$lock" > "$stamp.new"
 mv "$stamp.new" "$stamp"
+echo "$env is ready: 'make reproduce' runs every notebook, 'make' lists what else there is."

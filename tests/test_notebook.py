@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from src.utils.datasets import DEMONSTRATION
-from src.utils.notebook import count_by_class, facts_table, open_notebook, show, takeaways
+from src.utils.notebook import count_by_class, facts_table, open_notebook, show, takeaways, varying
 from src.utils.plots.figure.saving import read_index
 from src.utils.plots.figure.style import new_figure
 from src.utils.settings import PROJECT_ROOT, Settings
@@ -85,3 +85,22 @@ def test_a_table_shows_itself_and_no_pictures_are_a_sentence():
     assert show(table) is table
     assert show(count_by_class(table.head(0), "origin")).data == "There are no such pictures here."
     assert show(table, "None.") is table and show(table.head(0), "None.").data == "None."
+
+
+def test_a_captioned_table_says_what_it_holds_and_may_be_folded():
+    table = pd.DataFrame({"a$": [1]})
+    with pd.option_context("display.html.use_mathjax", False):
+        shown = show(table, caption="Rows < 2")._repr_html_()
+        folded = show(table, caption="More", folded=True)._repr_html_()
+    assert re.search(r"<table[^>]*>\s*<caption>Rows &lt; 2</caption>\s*<thead>", shown)
+    assert repr(show(table, caption="Rows")).startswith("Rows\n")
+    assert folded.startswith("<details><summary>More</summary>") and folded.endswith("</details>")
+    assert show(table.head(0), "None.", "Rows").data == "None."
+
+
+def test_what_is_the_same_for_every_picture_is_named_and_left_out():
+    table = pd.DataFrame({"feature": ["width", "mode", "bytes"], "mean": [288.0, float("nan"), 0.6]})
+    rows, said = varying(table.assign(constant=[True, True, False]), "feature", "constant", "mean")
+    assert rows.to_dict("records") == [{"feature": "bytes", "mean": 0.6}]
+    assert said == "The same for every picture: width (288), pixel mode."
+    assert varying(table.assign(constant=False), "feature", "constant", "mean")[1] == ""

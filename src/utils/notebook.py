@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from src.utils.datasets import DEMONSTRATION
-from src.utils.names import as_it_is
+from src.utils.names import as_it_is, fact_name
 from src.utils.pipeline.stages import Stage, code_commit, load_stages
 from src.utils.plots.figure.saving import SavedFigure, drop_figure, drop_others, save_figure
 from src.utils.plots.figure.style import data_note
@@ -141,16 +142,70 @@ def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(f"`{entry}`" for entry in entries)
 
 
-def show(table: pd.DataFrame | str, otherwise: str = "") -> pd.DataFrame | Markdown:
+@dataclass(frozen=True)
+class Table:
+    """A table as a notebook shows it: above it, what it holds.
+
+    Attributes:
+        frame: The table.
+        caption: A short sentence.
+        folded: Whether it is closed until somebody clicks on the caption.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    folded: bool = False
+
+    def _repr_html_(self) -> str:
+        said, table = html.escape(self.caption), str(self.frame._repr_html_())  # pyright: ignore[reportCallIssue]
+        if self.folded:
+            return f"<details><summary>{said}</summary>\n{table}\n</details>"
+        start = table.index(">", table.index("<table")) + 1
+        return f"{table[:start]}\n  <caption>{said}</caption>{table[start:]}"
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n{self.frame}"
+
+
+def show(
+    table: pd.DataFrame | str, otherwise: str = "", caption: str = "", folded: bool = False
+) -> pd.DataFrame | Table | Markdown:
     """Show a table; or, where there is none, the sentence that says so.
 
     Args:
         table: The table, or the sentence.
         otherwise: The sentence for a table without rows.
+        caption: What the table holds; needed if it is to be folded.
+        folded: Whether it stays closed until somebody clicks on its caption.
     """
     if isinstance(table, str):
         return Markdown(table)
-    return Markdown(otherwise) if otherwise and table.empty else table
+    if otherwise and table.empty:
+        return Markdown(otherwise)
+    return Table(table, caption, folded) if caption else table
+
+
+def varying(table: pd.DataFrame, column: str, constant: str, value: str) -> tuple[pd.DataFrame, str]:
+    """Leave out the rows that say the same of every picture.
+
+    Args:
+        table: A row a fact.
+        column: Its name.
+        constant: Column that is true for what is the same for every picture.
+        value: Column with its value, NaN where that is no number.
+
+    Returns:
+        The other rows without the column `constant`, and a sentence that names those left out; empty if there
+        are none.
+    """
+    same = table[constant].astype(bool)
+    left_out = zip(table.loc[same, column], table.loc[same, value], strict=True)
+    names = [
+        as_it_is(fact_name(str(name))) + ("" if pd.isna(number) else f" ({number:.4g})")
+        for name, number in left_out
+    ]
+    said = f"The same for every picture: {', '.join(names)}." if names else ""
+    return table[~same].drop(columns=constant), said
 
 
 def facts_table(facts: Mapping[str, object], otherwise: str = "") -> Markdown:

@@ -8,7 +8,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from src.utils.pipeline.run import Console, StageFailed, last_words, main, run_all, without_notes
+from src.utils.estimate import Estimate
+from src.utils.files import write_json
+from src.utils.pipeline.run import (
+    Console,
+    StageFailed,
+    closing,
+    estimates,
+    headline,
+    last_words,
+    main,
+    run_all,
+    without_notes,
+)
 from src.utils.pipeline.stages import (
     Stage,
     code_commit,
@@ -307,3 +319,53 @@ def test_without_git_no_commit_is_named(project, monkeypatch):
     commit_all(project)
     monkeypatch.setenv("PATH", "")
     assert code_commit(load_stages(project)[0], Settings(root=project)) == ""
+
+
+def test_an_estimate_says_which_training_it_belongs_to():
+    said = "cnn_deck: training in float32, because it is.\nAbout 2 minutes for 10 epochs of 13 batches.\n"
+    assert estimates(said) == (["cnn_deck: About 2 minutes for 10 epochs of 13 batches."], "")
+    assert estimates("seeds/cnn_deck-43: training in float32") == ([], "seeds/cnn_deck-43")
+    late, _ = estimates("At most about 3 minutes for 20 epochs.", "cnn_scaled")
+    assert late == ["cnn_scaled: At most about 3 minutes for 20 epochs."]
+    assert estimates("About 5 minutes for 900 encodings.\nEpoch 1") == (
+        ["About 5 minutes for 900 encodings."],
+        "",
+    )
+
+
+def test_a_download_that_keras_notes_is_no_result():
+    text = "Downloading data from https://example.com/vgg19.h5\nBackbone: xception.\n"
+    assert without_notes({"text": text})["text"] == "Backbone: xception.\n"
+
+
+def test_a_progress_bar_leaves_nothing_behind():
+    bar = "\rScanning:  50%|█████     | 432/864 [00:41<00:41, 10.4picture/s]"
+    assert without_notes({"text": f"{bar}{bar}\n"})["text"] == ""
+    assert (
+        without_notes({"text": f"Begin.\n{bar}\n\n39 % are right.\n"})["text"]
+        == "Begin.\n\n39 % are right.\n"
+    )
+
+
+def test_a_run_closes_with_its_result_a_figure_and_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(root=tmp_path)
+    assert headline(settings) == []
+    assert len(closing(settings)) == 1
+    area = {"auc": Estimate(0.87, 0.79, 0.94)}
+    write_json(settings.reports_dir / "metrics.json", {"models": {"best": area}, "unseen": {"best": area}})
+    monkeypatch.setattr(
+        "src.utils.models.bundle.bundle.default_bundle_dir", lambda one: one.models_dir / "best"
+    )
+    page = settings.reports_dir / "notebooks" / "13_kaggle_submission.html"
+    figure = settings.figures_dir / "05_roc.png"
+    for path in (page, figure):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert closing(settings)[:3] == [
+        "Improved model (best) has a ROC-AUC of 0.87 [0.79, 0.94] on the test, 0.87 [0.79, 0.94] on unseen "
+        "sources.",
+        "Look first at: figures/sample/05_roc.png",
+        "Open: reports/sample/notebooks/13_kaggle_submission.html (the answer), or ask it about a picture: "
+        "make app",
+    ]

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from src.utils.plots.explanations import (
     COVER,
     MOST_GENERATORS,
+    control_plot,
     evidence_gallery,
     generator_spectra,
     lay_over,
@@ -115,3 +116,15 @@ def test_each_generator_has_a_column(sources) -> None:
 def test_nothing_to_draw_is_a_sentence() -> None:
     assert evidence_gallery([], [], [], "A title") == "There are no such pictures here."
     assert generator_spectra({"as they are": {}, "after JPEG 75": {}}).startswith("No generator family")
+
+
+def test_controls_stand_side_by_side_and_without_any_there_is_a_sentence() -> None:
+    likeness = {"true labels": np.linspace(0.2, 0.6, 24), "shuffled labels": np.linspace(0.1, 0.5, 24)}
+    figure = control_plot(likeness, np.full(24, 0.2), "A finding", "A note.")
+    assert title(figure) == "A finding"
+    (axes,) = figure.axes
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert ticks == ["true labels", "shuffled labels", "another picture"]
+    assert axes.get_xlabel() == "What the other network learnt from"
+    nothing_is_cut_off(figure)
+    assert "not above chance" in control_plot({}, [], "A finding")

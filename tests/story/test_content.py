@@ -12,9 +12,11 @@ from src.utils.story.content import (
     effects_sentence,
     labels,
     mistakes,
+    smallest_sentence,
     tree_sentence,
 )
 
+LIMITS = {"false positives": {"groups": 61, "d": 1.04}}
 DECK = {"deck_human": 0.39, "deck_ai": 0.43}
 
 
@@ -73,13 +75,21 @@ def test_labels_name_what_is_missing() -> None:
 
 def test_effects_hold_do_not_hold_or_cannot_be_tested() -> None:
     assert effects_sentence(effects([0.01, 0.4], [0.02, 0.4])) == (
-        "Of 2 tested comparisons, 1 hold after correction: false positives have less sharpness."
+        "Of 2 tested comparisons, 1 survives correction: false positives have less sharpness."
     )
-    assert "none holds after correction: **nothing measurable**" in effects_sentence(
-        effects([0.2, 0.4], [0.4, 0.4])
+    assert effects_sentence(effects([0.2, 0.4], [0.4, 0.4])) == (
+        "Of 2 tested comparisons, no difference survives correction."
     )
     assert effects_sentence(effects([np.nan] * 2, [np.nan] * 2)).startswith("Nothing could be tested")
     assert effects_sentence(effects([0.1] * 2, [0.1] * 2).head(0)).startswith("Nothing could be tested")
+
+
+def test_what_could_have_been_missed_is_said_where_something_was_tested() -> None:
+    assert smallest_sentence({"false positives": {"groups": 61, "d": 1.04}}) == (
+        "A smaller difference could have been missed: 61 groups cannot exclude one of d = 1.0 among false "
+        "positives (in standard deviations; after correction, found in four of five samples)."
+    )
+    assert smallest_sentence({}) == ""
 
 
 def test_a_tree_is_worth_its_interval() -> None:
@@ -95,9 +105,10 @@ def test_a_tree_is_worth_its_interval() -> None:
 
 
 def test_mistakes_are_counted_first() -> None:
-    said = mistakes("cnn_deck", (1, 27), 1200, 0.667, effects([0.2, 0.4], [0.4, 0.4]), ["Tree."], 9)
+    said = mistakes("cnn_deck", (1, 27), 1200, 0.667, effects([0.2, 0.4], [0.4, 0.4]), LIMITS, ["Tree."], 9)
     assert said[0] == (
         "Deck's CNN (faithful) makes 1 false positive and 27 false negatives on 1,200 test pictures; "
         "accuracy 67 %, every group counting the same."
     )
-    assert said[2] == "Tree." and "9 vary between the test pictures" in said[3]
+    assert said[2].startswith("A smaller difference could have been missed: 61 groups")
+    assert said[3] == "Tree." and "9 vary between the test pictures" in said[4]

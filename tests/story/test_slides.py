@@ -91,9 +91,9 @@ def test_categories_none_some_and_many() -> None:
 
 
 def test_mistakes_with_and_without_a_finding() -> None:
-    assert slides.mistakes("M", 13, 27, 0, 18).endswith("nothing measurable sets them apart")
-    assert slides.mistakes("M", 13, 27, 2, 18).endswith("2 of 18 comparisons hold")
-    assert slides.mistakes("M", 13, 27, 1, 18).endswith("1 of 18 comparisons holds")
+    assert slides.mistakes("M", 13, 27, 0, 18).endswith("no difference survives correction")
+    assert slides.mistakes("M", 13, 27, 2, 18).endswith("2 of 18 comparisons survive correction")
+    assert slides.mistakes("M", 13, 27, 1, 18).endswith("1 of 18 comparisons survives correction")
     assert slides.mistakes("M", 13, 27, 0, 0).endswith("too few to compare")
 
 

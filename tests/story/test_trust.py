@@ -7,14 +7,19 @@ import pandas as pd
 
 from src.utils.estimate import Estimate
 from src.utils.story.trust import (
+    against_facts,
     confidence,
     content_gate,
     delivered,
+    facts_sentence,
     luck_sentence,
-    price_of_the_new,
+    maps_sentence,
+    maps_title,
+    neutral_sentence,
+    random_title,
+    split_sentence,
     split_title,
     track_record,
-    unseen_sources,
     verdict_policy,
     what_it_sees,
 )
@@ -33,19 +38,6 @@ MEASURED = (
 )
 
 
-def sources(shares=(0.0, 0.9, 1.0), low=np.nan) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "label": [1, 1, 0],
-            "source": ["Grok_*Imagine", "Kling 3", "Pixel theme"],
-            "groups": [3, 30, 1],
-            "pictures": [6, 60, 2],
-            "called_ai": shares,
-            "called_ai_low": [np.nan, low, np.nan],
-        }
-    )
-
-
 def test_confidence_is_said_with_its_intervals() -> None:
     said = confidence("best", 1.5, dict.fromkeys(MEASURED, KNOWN), LOSS, ALONE, LUCK)
     assert said[0] == (
@@ -57,7 +49,7 @@ def test_confidence_is_said_with_its_intervals() -> None:
     )
     assert said[2] == "80 % of the test pictures get a verdict."
     assert said[3].endswith("Improved model, JPEG quality = 30, ROC-AUC from 0.90 to 0.70.")
-    assert "added 0.550 (interval not estimable)" in said[4]
+    assert said[4] == "A random split changes ROC-AUC by 0.550 (interval not estimable)."
     assert said[5] == (
         "Over 3 seeds the test ROC-AUC of `cnn_deck` runs from 0.61 to 0.68: smaller differences are luck."
     )
@@ -67,9 +59,39 @@ def test_nothing_estimable_is_no_error_and_no_claim() -> None:
     said = confidence("best", 1.5, dict.fromkeys(MEASURED, NOTHING), LOSS, NOTHING, LUCK)
     assert "from – to –, and by its intervals to –; chance alone would make –." in said[0]
     assert said[2].startswith("– of")
-    assert said[4] == "There are too few groups here to measure what a random split adds."
+    assert said[4] == "There are too few groups here to measure what a random split changes."
     assert "cannot be measured" in split_title(NOTHING)
-    assert split_title(KNOWN) == "A random split adds 0.800 [0.700, 0.900] of ROC-AUC"
+
+
+def test_a_random_splits_sign_is_read_and_twins_explained() -> None:
+    assert split_title(KNOWN) == "A random split adds 0.800 [0.700, 0.900] of ROC-AUC without any skill"
+    assert "are easier to rank" in split_sentence(KNOWN)
+    lowered = Estimate(-0.06, -0.1, -0.02)
+    assert split_title(lowered) == "A random split takes 0.060 [0.020, 0.100] of ROC-AUC away"
+    assert split_sentence(lowered, twins=True).endswith("and carries the other label.")
+    assert "label" not in split_sentence(lowered)
+    neither = split_sentence(Estimate(-0.01, -0.05, 0.03), twins=True)
+    assert neither == ("A random split changes ROC-AUC by -0.010 [-0.050, 0.030]: no measurable difference.")
+
+
+def test_file_facts_and_the_loss_without_shortcuts_are_findings() -> None:
+    won, lost, level = Estimate(0.2, 0.1, 0.3), Estimate(-0.2, -0.3, -0.1), Estimate(0.0, -0.1, 0.1)
+    assert against_facts("M", KNOWN, ALONE, won).endswith(
+        "reach a ROC-AUC of 0.55 (interval not estimable); M reaches 0.80 [0.70, 0.90], a paired difference "
+        "of 0.20 [0.10, 0.30]: pixels tell it more than the files do."
+    )
+    assert against_facts("M", ALONE, KNOWN, lost).endswith("whoever reads no pixel does better.")
+    assert against_facts("M", ALONE, KNOWN, level).endswith("the two cannot be told apart.")
+    assert against_facts("M", ALONE, ALONE, ALONE).endswith("too few groups to tell the two apart.")
+    assert neutral_sentence("M", won, "test and unseen").startswith(
+        "Cut to one square and compressed alike, the test and unseen pictures cost M 0.20 [0.10, 0.30] of "
+    )
+    assert "rested on size, compression" in neutral_sentence("M", won, "test")
+    assert "no measurable difference" in neutral_sentence("M", level, "test")
+    assert "ranks better without" in neutral_sentence("M", lost, "test")
+    assert neutral_sentence("M", NOTHING, "test") == ""
+    table = pd.DataFrame({"feature": ["all facts"], "auc": [0.62], "low": [0.54], "high": [0.69]})
+    assert facts_sentence(table).endswith("(chance is 0.50): all facts 0.62 [0.54, 0.69].")
 
 
 def test_one_seed_is_one_number() -> None:
@@ -77,47 +99,32 @@ def test_one_seed_is_one_number() -> None:
     assert said.startswith("One seed of `cnn_deck` was trained: its test ROC-AUC is 0.61.")
 
 
-def test_the_weakest_generator_and_photo_source_are_named_and_anecdotes_called_so() -> None:
-    said = " ".join(unseen_sources("Improved model", KNOWN, ALONE, sources(low=0.8), demonstration=True))
-    assert "never met, Improved model has a ROC-AUC of 0.55 (interval not estimable)" in said
-    assert "whose sources it knows, 0.80 [0.70, 0.90]" in said
-    assert (
-        "recall is lowest on <code>Grok&#95;&#42;Imagine</code>: 0 % of 6 pictures from 3 originals." in said
+LEARNT = {"dense": 0.9, "conv2d": 0.3, "another picture": 0.2}
+
+
+def test_maps_of_a_network_at_chance_explain_nothing() -> None:
+    said = maps_sentence("M", Estimate(0.51, 0.3, 0.7), None)
+    assert "0.51 [0.30, 0.70] on the test, not above chance: there is no learning to explain" in said
+    assert maps_title("M", None) == random_title("M", False, LEARNT)
+    assert maps_title("M", None) == "M is not above chance: no learning to explain"
+
+
+def test_maps_pass_their_check_or_fail_it() -> None:
+    passed, failed = Estimate(0.12, 0.05, 0.2), Estimate(0.01, -0.05, 0.07)
+    assert maps_sentence("M", KNOWN, passed).startswith(
+        "M: the maps depend on what was learnt: their likeness"
     )
-    assert "false-positive rate is highest on Pixel theme: 100 % of 2 pictures from 1 original." in said
-    assert "2 of the 3 rows" in said
-    assert "as a whole has too few originals" in said and "tomorrow" in said
+    assert "cannot be told from those of shuffled labels" in maps_sentence("M", KNOWN, failed)
+    assert "cannot be told" in maps_title("M", Estimate(0.3))
+    assert random_title("M", True, LEARNT).startswith("Random weights keep 0.30 of the maps' order")
 
 
-def test_one_answer_for_all_and_no_unseen_set_are_said_so() -> None:
-    said = unseen_sources("x", KNOWN, KNOWN, sources((1.0, 1.0, 1.0)), demonstration=False)
-    assert said[1] == "It calls every one of these pictures AI-generated, whatever its source."
-    assert len(said) == 3
-    (nothing,) = unseen_sources("x", KNOWN, None, sources().head(0), demonstration=True)
-    assert "no unseen set" in nothing
-
-
-def test_the_price_of_a_new_source_is_the_last_row() -> None:
-    table = pd.DataFrame({"drop": [0.3, 0.1234], "groups": [5, 25]})
-    unseen = {"a": {"auc": KNOWN}, "b": {"auc": ALONE}, "c": {"auc": NOTHING}}
-    said = price_of_the_new({"a": {"auc": ALONE}}, unseen, table, table.head(0))
-    assert said[0].startswith("Best on the unseen set: `a` with a ROC-AUC of 0.80 [0.70, 0.90]; on the test")
-    assert said[1] == (
-        "Never having met a generator family costs the probe 0.123 of ROC-AUC on average over 25 originals."
-    )
-    assert len(said) == 3
-    assert price_of_the_new({}, {}, table.head(0), table.head(0))[0].startswith("No generator family")
-
-
-def test_maps_and_residuals_are_judged_by_their_numbers() -> None:
-    learnt = {"dense": 0.9, "conv2d": 0.3, "another picture": 0.2}
-    said = what_it_sees(learnt, {"rings": 128, "rings_apart": {"as they are": 40, "after JPEG 75": 9}})
-    assert said[0].startswith("With all weights random, 0.30 of the maps' order is left")
-    assert said[0].endswith("0.20: the maps depend on what was learnt.")
+def test_residuals_are_judged_by_their_numbers() -> None:
+    said = what_it_sees("Maps.", {"rings": 128, "rings_apart": {"as they are": 40, "after JPEG 75": 9}})
+    assert said[0] == "Maps."
     assert said[1].startswith("In 40 of 128 rings") and "compression in 9;" in said[1]
-    edges = what_it_sees(learnt | {"conv2d": 0.7}, {"rings": 128, "rings_apart": {"a": None, "b": None}})
-    assert edges[0].endswith("the maps show edges more than learning.")
-    assert edges[1].startswith("There are too few originals")
+    few = what_it_sees("Maps.", {"rings": 128, "rings_apart": {"a": None, "b": None}})
+    assert few[1].startswith("There are too few originals")
 
 
 def deliveries(worst: int = 1, low: float = 0.1) -> pd.DataFrame:
@@ -233,14 +240,14 @@ def test_a_policy_says_what_its_verdicts_were_worth_or_why_there_are_none() -> N
     found = {"said": 40, "right": 38, "precision": {"value": 0.95, "low": 0.7, "high": 0.99}}
     policy = {"ai_from": 0.7, "clear_up_to": None, "why_no_ai": "", "why_no_clear": "It cannot clear."}
     assert verdict_policy(policy | {"evidence": {"ai": found}}) == [
-        "*AI-generated* is said where the whole interval lies from 70 % on: by policies chosen without the "
-        "source at hand 40 times, 38 of them rightly; "
-        "at equal numbers of both classes 0.95 [0.70, 0.99] are right.",
+        "*AI-generated* is said where the whole interval lies from 70 % on: judged by rules made without the "
+        "source at hand, it was said 40 times and right 38 times; at equal numbers of both classes, a share "
+        "of 0.95 [0.70, 0.99] is right.",
         "It cannot clear.",
     ]
     never = found | {"said": 0, "right": 0}
     assert (
-        "source at hand never said it, so it rests on all sources together."
+        "rules made without the source at hand never said it, so it rests on all sources together."
         in verdict_policy(policy | {"evidence": {"ai": never}})[0]
     )
     silent = policy | {

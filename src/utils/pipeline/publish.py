@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-from src.utils.analysis.scoring.results import difference_name
+from src.utils.analysis.scoring.results import HEADLINE, difference_name
 from src.utils.datasets import DATASETS
 from src.utils.estimate import read_estimates
 from src.utils.files import atomic_path, read_json, write_text
@@ -29,8 +29,6 @@ from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
 SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md", "docs/DETECTORS.md")
 """Documents with generated blocks and promoted figures."""
-
-HEADLINE = ("balanced_accuracy", "auc")
 
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
@@ -106,7 +104,7 @@ def speed_block(benchmark: dict[str, Any]) -> str:
         ]
         for number, row in benchmark["server"]["clients"].items()
     ]
-    table = markdown_table(["pictures a second", "the deck's way", "here", "faster"], tasks + served)
+    table = markdown_table(["pictures per second", "the deck's way", "here", "faster"], tasks + served)
     return f"{table}\n\n{_measured_on(benchmark)}"
 
 
@@ -137,7 +135,7 @@ def serving_block(benchmark: dict[str, Any]) -> str:
     clients = [f"{number} client{'s' * (number != '1')}" for number in benchmark["server"]["clients"]]
     table = markdown_table(["model", "server", "ready after, s", "memory, MB", *clients], rows)
     return (
-        f"{table}\n\nUploads a second, in brackets the median and the 95th percentile of the time to an "
+        f"{table}\n\nUploads per second, in brackets the median and the 95th percentile of the time to an "
         f"answer in milliseconds; memory of all processes together after the load. {_measured_on(benchmark)}"
     )
 

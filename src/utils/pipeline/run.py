@@ -17,19 +17,31 @@ from pathlib import Path
 from typing import Any
 
 from src.utils.files import write_text
+from src.utils.names import interval_text, model_name
 from src.utils.pipeline.stages import Stage, load_stages, mark_done, stage_inputs, why_stale
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
 CELL_SECONDS = None
 """No time limit for a cell: training on the full dataset takes hours."""
 
-ESTIMATE = "About "
+ESTIMATE = re.compile(r"(?:At most about|About) ")
 """How a printed estimate begins; a log shows these lines, a terminal shows everything as it comes."""
 
-_START_UP_NOTES = re.compile(
-    r"WARNING: All log messages before absl|[IWEF]0000 |To enable the following instr"
+_TRAINING = re.compile(r"(\S+): training in ")
+"""What is printed before a training starts: the estimate that follows is its own."""
+
+BEST_FIGURES = ("11_makers", "05_roc", "05_confusion_matrix", "02_examples")
+"""The figure to look at first: the first of these that there is."""
+
+ANSWER = "13_kaggle_submission"
+"""The notebook that closes with the answer."""
+
+_NOTES = re.compile(
+    r"WARNING: All log messages before absl|[IWEF]0000 |To enable the following instr|Downloading data from "
+    r"|[^\r\n]*\d%\||\r"
 )
-"""What TensorFlow's C++ writes while it starts, before any of its settings is read."""
+"""What TensorFlow writes while it starts, before any of its settings is read, what Keras says of downloads,
+and progress bars: a terminal shows them, a stored notebook does not."""
 
 
 class StageFailed(Exception):
@@ -65,9 +77,29 @@ def last_words(text: str) -> str:
 
 
 def without_notes(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Take TensorFlow's start-up notes out of a stream message's text."""
+    """Take the notes of libraries out of a stream message's text."""
     lines = content["text"].splitlines(keepends=True)
-    return {**content, "text": "".join(line for line in lines if not _START_UP_NOTES.match(line))}
+    return {**content, "text": "".join(line for line in lines if not _NOTES.match(line))}
+
+
+def estimates(text: str, training: str = "") -> tuple[list[str], str]:
+    """Find the estimates in what was printed, each with the training that it belongs to.
+
+    Args:
+        text: What was printed.
+        training: The training that was said to begin before; empty for none.
+
+    Returns:
+        Lines such as `cnn_deck: About 2 minutes …`, and the training that was said to begin last.
+    """
+    found = []
+    for line in text.splitlines():
+        if begins := _TRAINING.match(line):
+            training = begins[1]
+        elif ESTIMATE.match(line):
+            found.append(f"{training}: {line}" if training else line)
+            training = ""
+    return found, training
 
 
 def execute(stage: Stage, settings: Settings, console: Console, title: str) -> None:
@@ -92,16 +124,20 @@ def execute(stage: Stage, settings: Settings, console: Console, title: str) -> N
     count = len(notebook.cells)
 
     class Client(NotebookClient):
+        training = ""
+
         def output(self, outs, msg, display_id, cell_index):
-            content = msg["content"]
-            if msg["msg_type"] == "stream" and not (content := without_notes(content))["text"]:
-                return None
-            msg = {**msg, "content": content}
-            if msg["msg_type"] == "stream" and (words := last_words(content["text"])):
-                where = f"{title}  {clock(time.monotonic() - began)}  cell {cell_index + 1}/{count}"
-                console.status(f"{where}  {words}")
-                if not console.live and words.startswith(ESTIMATE):
-                    console.line(f"      {words}")
+            if msg["msg_type"] == "stream":
+                text = msg["content"]["text"]
+                if words := last_words(text):
+                    where = f"{title}  {clock(time.monotonic() - began)}  cell {cell_index + 1}/{count}"
+                    console.status(f"{where}  {words}")
+                found, self.training = estimates(text, self.training)
+                for estimate in [] if console.live else found:
+                    console.line(f"      {settings.source}, {estimate}")
+                msg = {**msg, "content": without_notes(msg["content"])}
+                if not msg["content"]["text"]:
+                    return None
             return super().output(outs, msg, display_id, cell_index)
 
     def started(cell, cell_index) -> None:
@@ -231,7 +267,11 @@ def main(argv: list[str] | None = None) -> int:
             stages = [stage for stage in stages if stage.number in options.only]
         if not stages:
             raise UserError(f"no notebook has a number among {', '.join(options.only)}.")
-        console.line(f"Data source: {settings.source} ({settings.source_reason})")
+        console.line(f"Dataset: {settings.source} ({settings.source_reason})")
+        console.line(
+            f"Profile {settings.profile}, seed {settings.seed}, {settings.split_method} split, "
+            f"EPOCHS={settings.epochs}, SEEDS={settings.seeds}."
+        )
         ran = run_all(settings, stages, options.force, console)
     except UserError as error:
         console.line(f"Stopped: {error}")
@@ -244,12 +284,43 @@ def main(argv: list[str] | None = None) -> int:
         console.line("Interrupted. Run the same command again to continue from here.")
         return 130
     merge_results(settings)
-    reports = Path(os.path.relpath(settings.reports_dir))
-    figures = Path(os.path.relpath(settings.figures_dir))
     did = f"{ran} of {len(stages)} notebooks ran" if ran else "everything was up to date"
     console.line(f"Done in {clock(time.monotonic() - began)}: {did}.")
-    console.line(f"Figures: {figures}   numbers: {reports}/metrics.json   notebooks: {reports}/notebooks")
+    for line in closing(settings):
+        console.line(line)
     return 0
+
+
+def closing(settings: Settings) -> list[str]:
+    """Say what a finished run found, the figure to look at first, and the page to open."""
+    reports = Path(os.path.relpath(settings.reports_dir))
+    figures = Path(os.path.relpath(settings.figures_dir))
+    drawn = [figures / f"{name}.{kind}" for name in BEST_FIGURES for kind in ("png", "jpg")]
+    figure = next((path for path in drawn if path.is_file()), None)
+    page = reports / "notebooks" / f"{ANSWER}.html"
+    return [
+        *headline(settings),
+        *([f"Look first at: {figure}"] if figure else []),
+        *([f"Open: {page} (the answer), or ask it about a picture: make app"] if page.is_file() else []),
+        f"Figures: {figures}   numbers: {reports}/metrics.json   notebooks: {reports}/notebooks",
+    ]
+
+
+def headline(settings: Settings) -> list[str]:
+    """The headline result in a line: ROC-AUC of the model in use, on the test and on unseen sources."""
+    from src.utils.analysis.scoring.results import read_finished
+    from src.utils.models.bundle.bundle import default_bundle_dir
+
+    try:
+        metrics, model = read_finished(settings, "a headline"), default_bundle_dir(settings).name
+    except UserError:
+        return []
+    areas = {
+        where: metrics.get(part, {}).get(model, {}).get("auc")
+        for where, part in (("on the test", "models"), ("on unseen sources", "unseen"))
+    }
+    said = ", ".join(f"{interval_text(area)} {where}" for where, area in areas.items() if area)
+    return [f"{model_name(model)} ({model}) has a ROC-AUC of {said}."] if said else []
 
 
 if __name__ == "__main__":

@@ -118,14 +118,20 @@ def randomised_gallery(
     return picture_rows(rows, title, note)
 
 
-def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: str = "") -> Figure | str:
-    """Draw how alike maps stay while weights are drawn anew, layer by layer from the output down.
+def similarity_plot(
+    similarity: Mapping[str, ArrayLike],
+    note: str = "",
+    title: str = "",
+    xlabel: str = "Weights drawn anew, from the output down to this layer",
+) -> Figure | str:
+    """Draw how alike maps are to those of other networks, such as ones with some weights drawn anew.
 
     Args:
-        similarity: By the deepest layer drawn anew, the size of a rank correlation a picture; last, what the
-            maps of different pictures have in common.
+        similarity: By the other network, the size of a rank correlation a picture; last, what the maps of
+            different pictures have in common.
         note: Which data.
         title: Title; what a wholly random network keeps if not given.
+        xlabel: What the other networks are.
 
     Returns:
         The figure; a sentence if there are no maps to compare.
@@ -156,11 +162,32 @@ def similarity_plot(similarity: Mapping[str, ArrayLike], note: str = "", title: 
     axes.set(
         xlim=(-0.5, len(values) - 0.3),
         ylim=(-0.02, 1.05),
-        xlabel="Weights drawn anew, from the output down to this layer",
+        xlabel=xlabel,
         ylabel="Likeness to the trained map",
     )
     light_grid(axes)
     return figure
+
+
+def control_plot(
+    likeness: Mapping[str, ArrayLike], unrelated: ArrayLike, title: str, note: str = ""
+) -> Figure | str:
+    """Draw how alike maps are to those of networks that learnt true and shuffled labels.
+
+    Args:
+        likeness: By what a network learnt, the size of a rank correlation a picture; may be empty.
+        unrelated: What the maps of different pictures have in common, a value a picture.
+        title: The finding.
+        note: Which data.
+
+    Returns:
+        The figure; a sentence if there is nothing to compare.
+    """
+    if not likeness:
+        return "This network is not above chance: there is nothing to compare its maps with."
+    return similarity_plot(
+        {**likeness, "another picture": unrelated}, note, title, "What the other network learnt from"
+    )
 
 
 def spectrum_grid(

@@ -71,7 +71,7 @@ def split(findings: Findings) -> Slide:
         titles.SPLITS[method],
         findings.picture("03_splits"),
         "split, n_train, n_validation, n_test",
-        ("Validation chooses; the test and the unseen pictures are scored once, for finished models.",),
+        ("The test chooses nothing; sources that training had not met decide when a verdict is given.",),
         numbers,
     )
 

@@ -22,12 +22,11 @@ def on_test(
     pictures: int,
     groups: int,
 ) -> list[str]:
-    """Say how often a model is right on the test split, beside the two baselines.
+    """Say how often a model is right on the test split; `trust.against_facts` sets it beside file facts.
 
     Args:
         name: The model.
-        models: By model, its metrics: of this one, of `metadata_only` and of `always_ai`; of `best` where
-            it is known already.
+        models: By model, its metrics: of this one and of `always_ai`; of `best` where it is known already.
         compared: `cnn_scaled_minus_cnn_deck` → split → metric → estimate.
         pictures: Pictures in the test split.
         groups: Their groups.
@@ -39,8 +38,6 @@ def on_test(
         matrix_sentence(mine["confusion_matrix"]),
         *chance_sentences(mine, models.get("best")),
         fair_sentence(compared),
-        "A model that reads only facts about the files reaches a ROC-AUC of "
-        f"{interval_text(models['metadata_only']['auc'])}.",
         f"Answering AI every time has an F1 of {interval_text(models['always_ai']['f1'])}: a high F1 alone "
         "says little.",
         "The deck's 0.96 was accuracy on its own training pictures: it cannot be compared with numbers here.",
@@ -62,10 +59,14 @@ def chance_sentences(mine: Mapping[str, Any], best: Mapping[str, Any] | None) ->
         if best
         else " Notebook 09 looks for a better model."
     )
-    return [
-        "That cannot be told from guessing: the interval of its ROC-AUC, "
-        f"{area.text()}, reaches {CHANCE:.2f}.{better}"
-    ]
+    if area.low is None or area.high is None:
+        finding = f"On so few groups its ROC-AUC, {area.text()}, cannot be told from guessing"
+    elif area.high < CHANCE:
+        finding = f"That is worse than guessing: its ROC-AUC is {area.text()}"
+    else:
+        reaches = f"the interval of its ROC-AUC, {area.text()}, holds {CHANCE:.2f}"
+        finding = f"That cannot be told from guessing: {reaches}"
+    return [f"{finding}.{better}"]
 
 
 def fair_sentence(compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -88,6 +88,7 @@ def mistakes(
     pictures: int,
     accuracy: float,
     effects: pd.DataFrame,
+    smallest: Mapping[str, Mapping[str, float]],
     trees: Sequence[str],
     varying: int,
 ) -> list[str]:
@@ -99,6 +100,8 @@ def mistakes(
         pictures: Pictures in the test split.
         accuracy: Accuracy there, 0–1, every group counting the same.
         effects: A row a comparison: `p` (NaN where not tested), `p_adjusted`, `verdict`, `property`.
+        smallest: By kind of error, how many `groups` were compared and the smallest difference `d` that would
+            have been found among them.
         trees: From `tree_sentence`, one for each kind of mistake.
         varying: How many properties differ between the pictures.
     """
@@ -107,6 +110,7 @@ def mistakes(
         f"{_count(counts[1], 'false negative')} on {pictures:,} test pictures; accuracy {percent(accuracy)}, "
         "every group counting the same.",
         effects_sentence(effects),
+        smallest_sentence(smallest),
         *trees,
         f"Of the measured properties, {varying} vary between the test pictures; the others are the same for "
         "all of them.",
@@ -123,12 +127,28 @@ def effects_sentence(effects: pd.DataFrame) -> str:
         )
     held = effects[effects["p_adjusted"] < LEVEL]
     if held.empty:
-        return (
-            f"Of {tested} tested comparisons none holds after correction: **nothing measurable** sets wrong "
-            "answers apart here."
-        )
+        return f"Of {tested} tested comparisons, no difference survives correction."
     found = "; ".join(f"{row.verdict} {row.property}" for row in held.itertuples())
-    return f"Of {tested} tested comparisons, {len(held)} hold after correction: {found}."
+    survive = f"{len(held)} survive{'s' if len(held) == 1 else ''}"
+    return f"Of {tested} tested comparisons, {survive} correction: {found}."
+
+
+def smallest_sentence(smallest: Mapping[str, Mapping[str, float]]) -> str:
+    """Say which differences between wrong and right answers could have been missed; empty without a test.
+
+    Args:
+        smallest: As for `mistakes`.
+    """
+    limits = [
+        f"{one['groups']:.0f} groups cannot exclude one of d = {one['d']:.1f} among {kind}"
+        for kind, one in smallest.items()
+    ]
+    if not limits:
+        return ""
+    return (
+        f"A smaller difference could have been missed: {', '.join(limits)} (in standard deviations; after "
+        "correction, found in four of five samples)."
+    )
 
 
 def tree_sentence(kind: str, auc: Estimate, rules: int) -> str:

@@ -88,9 +88,10 @@ def split(images: pd.DataFrame, merged: int, method: str, leaks: int, leaks_if_r
         ),
         f"Split by {method}: "
         + (f"{leaks:,} groups or near-duplicate pairs cross." if leaks else "nothing crosses."),
-        f"Split at random, as the deck did it, {leaks_if_random:,} would cross on these pictures.",
-        "Validation chooses everything that is chosen; the test and the unseen pictures are scored once, for "
-        "finished models.",
+        f"Split at random, as the deck did it, {leaks_if_random:,} would cross on these pictures. What that "
+        "changes, and in which direction, notebook 10 measures.",
+        "The test chooses nothing. What is chosen on training, validation and unseen pictures, notebook 13 "
+        "lists.",
     ]
 
 

@@ -115,9 +115,9 @@ def mistakes(name: str, false_positives: int, false_negatives: int, held: int, c
     apart = (
         "too few to compare"
         if not comparisons
-        else f"{held} of {comparisons} comparisons hold{'s' if held == 1 else ''}"
+        else f"{held} of {comparisons} comparisons survive{'s' if held == 1 else ''} correction"
         if held
-        else "nothing measurable sets them apart"
+        else "no difference survives correction"
     )
     return f"{name}: {false_positives:,} false positives, {false_negatives:,} false negatives; {apart}"
 
@@ -165,7 +165,7 @@ def _share(row: Mapping[str, Any]) -> str:
 def calibration(error: Estimate, by_chance: Estimate) -> str:
     """Say how far probabilities are from what is true, beside what chance alone would make."""
     chance = "" if by_chance.value is None else f"; chance alone makes {by_chance.value:.2f}"
-    return f"On the test, what it says and what is true lie {brief(error)} apart{chance}"
+    return f"On the test, predicted probabilities and observed shares lie {brief(error)} apart{chance}"
 
 
 def verdicts(answered: Estimate, right: Estimate) -> str:

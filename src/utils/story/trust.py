@@ -1,4 +1,4 @@
-"""How far a model's numbers can be trusted, in sentences (notebooks 10, 11 and 12)."""
+"""How far a model's numbers and maps can be trusted, in sentences (notebooks 05, 10 and 12)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from src.utils.estimate import Estimate
-from src.utils.names import as_it_is, interval_text, percent
+from src.utils.names import interval_text, percent
 from src.utils.settings import CLASS_NAMES
 
 
@@ -19,6 +19,8 @@ def confidence(
     loss: Mapping[str, Any],
     split_effect: Estimate,
     luck: Mapping[str, Any],
+    twins: bool = False,
+    pictures: str = "test",
 ) -> list[str]:
     """Say what a model's confidence is worth.
 
@@ -29,8 +31,10 @@ def confidence(
             `false_positive_rate_fpr5` and `recall_fpr5` (both at the chosen threshold) and `answered`, all
             on the test.
         loss: The largest loss by damage: `model`, `damage`, and the ROC-AUCs `as they are` and `ROC-AUC`.
-        split_effect: What a random split adds to a probe's ROC-AUC.
+        split_effect: A probe's ROC-AUC by a random split minus that by a group split.
         luck: A network's test ROC-AUC over seeds: `model`, `seeds`, `lowest`, `highest`.
+        twins: Whether groups hold pictures of both classes.
+        pictures: On which the loss was measured, such as `test and unseen`.
     """
     return [
         f"`{model}` gets a temperature of {temperature:.2f}. Its calibration error on the test goes from "
@@ -41,9 +45,9 @@ def confidence(
         f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
         f"{interval_text(measured['recall_fpr5'])}.",
         f"{_share(measured['answered'])} of the test pictures get a verdict.",
-        f"The largest loss by damage: {loss['model']}, {loss['damage']}, ROC-AUC from "
+        f"The largest loss by damage on {pictures} pictures: {loss['model']}, {loss['damage']}, ROC-AUC from "
         f"{loss['as they are']:.2f} to {loss['ROC-AUC']:.2f}.",
-        split_sentence(split_effect),
+        split_sentence(split_effect, twins),
         luck_sentence(luck),
     ]
 
@@ -130,12 +134,11 @@ def verdict_policy(policy: Mapping[str, Any]) -> list[str]:
             continue
         found = policy["evidence"][record]
         worth = (
-            f"by policies chosen without the source at hand {found['said']:,} times, {found['right']:,} of "
-            f"them rightly; at equal numbers of both classes "
-            f"{Estimate(**found['precision']).text()} are right"
+            f"judged by rules made without the source at hand, it was said {found['said']:,} times and right "
+            f"{found['right']:,} times; at equal numbers of both classes, a share of "
+            f"{Estimate(**found['precision']).text()} is right"
             if found["said"]
-            else "policies chosen without the source at hand never said it, "
-            "so it rests on all sources together"
+            else "rules made without the source at hand never said it, so it rests on all sources together"
         )
         said.append(
             f"*{verdict}* is said where the whole interval lies {side.format(percent(edge))}: {worth}."
@@ -144,17 +147,70 @@ def verdict_policy(policy: Mapping[str, Any]) -> list[str]:
 
 
 def split_title(effect: Estimate) -> str:
-    """What a random split adds, as the title of a figure."""
+    """Say what a random split changes in a figure's title; `effect` as for `split_sentence`."""
     if effect.value is None:
-        return "What a random split adds cannot be measured on so few groups"
-    return f"A random split adds {interval_text(effect, 3)} of ROC-AUC"
+        return "What a random split changes cannot be measured on so few groups"
+    amount = interval_text(_size(effect), 3)
+    if effect.low is not None and effect.low > 0:
+        return f"A random split adds {amount} of ROC-AUC without any skill"
+    if effect.high is not None and effect.high < 0:
+        return f"A random split takes {amount} of ROC-AUC away"
+    doubt = "" if effect.low is None else ": no measurable difference"
+    return f"A random split changes ROC-AUC by {interval_text(effect, 3)}{doubt}"
 
 
-def split_sentence(effect: Estimate) -> str:
-    """What a random split would have added, or that there are too few groups to say."""
+def split_sentence(effect: Estimate, twins: bool = False) -> str:
+    """Say what a random split changes, in which direction, and why.
+
+    Args:
+        effect: ROC-AUC by a random split minus that by a group split, of one and the same model.
+        twins: Whether groups hold pictures of both classes, such as a photograph and its generated twin.
+    """
     if effect.value is None:
-        return "There are too few groups here to measure what a random split adds."
-    return f"A random split would have added {interval_text(effect, 3)} of ROC-AUC to the same model."
+        return "There are too few groups here to measure what a random split changes."
+    said = f"{split_title(effect)}"
+    if effect.low is not None and effect.low > 0:
+        return f"{said}: pictures that are related to training pictures are easier to rank."
+    if effect.high is not None and effect.high < 0:
+        why = (
+            "a twin in training looks like the picture in question and carries the other label"
+            if twins
+            else "related pictures on both sides are no help here"
+        )
+        return f"{said}: {why}."
+    return f"{said}."
+
+
+def _size(effect: Estimate) -> Estimate:
+    """How large an effect is, whatever its sign."""
+    if effect.value is None or effect.value >= 0:
+        return effect
+    low, high = (None if end is None else -end for end in (effect.high, effect.low))
+    return Estimate(-effect.value, low, high)
+
+
+def neutral_sentence(model: str, drop: Estimate, pictures: str) -> str:
+    """Say what a model loses once all pictures have one size and one compression.
+
+    Args:
+        model: Its name for people.
+        drop: ROC-AUC as they are minus ROC-AUC once made alike.
+        pictures: On which it was measured, such as `test and unseen`.
+    """
+    if drop.value is None:
+        return ""
+    if drop.low is None or drop.high is None:
+        finding = "too few groups to say whether that is chance"
+    elif drop.low > 0:
+        finding = "so much of its ranking rested on size, compression or what lay outside the square"
+    elif drop.high < 0:
+        finding = "it ranks better without them"
+    else:
+        finding = "no measurable difference"
+    return (
+        f"Cut to one square and compressed alike, the {pictures} pictures cost {model} "
+        f"{interval_text(drop)} of ROC-AUC: {finding}."
+    )
 
 
 def luck_sentence(luck: Mapping[str, Any]) -> str:
@@ -170,103 +226,63 @@ def luck_sentence(luck: Mapping[str, Any]) -> str:
     )
 
 
-def unseen_sources(
-    model: str, test: Estimate, unseen: Estimate | None, sources: pd.DataFrame, demonstration: bool
-) -> list[str]:
-    """Say in plain words what a model's numbers on the unseen set are worth.
-
-    Args:
-        model: Name of the model for people.
-        test: Its ROC-AUC on the test.
-        unseen: Its ROC-AUC on the unseen set; None where there is no such set.
-        sources: A row a generator (`label` 1) or photo source (0): `source` (its name), `called_ai` (the
-            share called AI, 0–1) with `called_ai_low` NaN where no interval is estimable, `pictures` and
-            `groups`.
-        demonstration: Whether the data is the small sample.
-    """
-    if unseen is None or sources.empty:
-        return ["This dataset has no unseen set: nothing can be said about sources that training never met."]
-    few = int(sources["called_ai_low"].isna().sum())
-    said = [
-        f"On sources that training never met, {model} has a ROC-AUC of {interval_text(unseen)}; on the test, "
-        f"whose sources it knows, {interval_text(test)}.",
-        *_extremes(sources),
-        f"{few} of the {len(sources)} rows rest on too few originals for an interval: another handful of "
-        "pictures could turn them around."
-        if few
-        else "",
-        "The unseen set as a whole has too few originals for an interval, too."
-        if unseen.value is not None and unseen.low is None
-        else "",
-        "None of this says how the model would do on pictures that somebody meets tomorrow."
-        if demonstration
-        else "",
-    ]
-    return list(filter(None, said))
-
-
-def price_of_the_new(
-    test: Mapping[str, Mapping[str, Estimate]],
-    unseen: Mapping[str, Mapping[str, Estimate]],
-    families: pd.DataFrame,
-    photo_sources: pd.DataFrame,
-) -> list[str]:
-    """Say which model is best on unseen sources, and what a new source costs a probe.
-
-    Args:
-        test: By model, its metrics on the test.
-        unseen: The same on the unseen set; empty where there is none.
-        families: From leaving out generator families: `drop` (ROC-AUC) and `groups`, the last row over all of
-            them; may be empty.
-        photo_sources: The same for photo sources.
-    """
-    kinds = (("generator family", families), ("photo source", photo_sources))
-    prices = [
-        f"Never having met a {kind} costs the probe {table.iloc[-1]['drop']:.3f} of ROC-AUC on average over "
-        f"{int(table.iloc[-1]['groups'])} originals."
-        for kind, table in kinds
-        if len(table)
-    ]
-    return [
-        *_best_on_unseen(test, unseen),
-        *(prices or ["No generator family and no photo source has enough originals to be left out here."]),
-        "A low price within one collection is no promise: its pictures share a history that the next "
-        "collection will not have.",
-    ]
-
-
-def what_it_sees(likeness: Mapping[str, float], residual: Mapping[str, Any]) -> list[str]:
+def what_it_sees(maps: str, residual: Mapping[str, Any]) -> list[str]:
     """Say whether maps depend on what was learnt, and where the classes' residuals differ.
 
     Args:
-        likeness: By the deepest layer drawn anew, how much of the maps' order is left (0–1), the whole
-            network last but one; last, what maps of different pictures have in common.
+        maps: From `maps_sentence`.
         residual: `rings`, their number, and `rings_apart`: by treatment, in how many of them the classes
             differ, None where not estimable; as they are first, after the same compression last.
     """
     return [
-        maps_sentence(*list(likeness.values())[-2:]),
+        maps,
         residual_sentence(residual["rings"], *residual["rings_apart"].values()),
         "A map tells where, never why: it can raise a suspicion, it cannot clear one.",
     ]
 
 
-def maps_sentence(kept: float, chance: float) -> str:
-    """Say whether maps depend on what was learnt.
+def maps_sentence(model: str, area: Estimate, gain: Estimate | None) -> str:
+    """Say whether a network's maps depend on what it learnt.
 
     Args:
-        kept: Likeness of the trained maps and those of a wholly random network, 0–1.
-        chance: Likeness of different pictures' maps, 0–1.
+        model: Its name for people.
+        area: Its ROC-AUC on the test.
+        gain: How much more alike its maps are to those of a network that learnt from the true labels than to
+            those of one that learnt from shuffled labels, paired over pictures; None where it was not asked.
     """
-    finding = (
-        "the maps depend on what was learnt"
-        if kept < (1 + chance) / 2
-        else "the maps show edges more than learning"
-    )
+    if gain is None:
+        return (
+            f"{model} has a ROC-AUC of {interval_text(area)} on the test, not above chance: there is no "
+            "learning to explain, and its maps show what any such network makes of the pictures."
+        )
     return (
-        f"With all weights random, {kept:.2f} of the maps' order is left, where unrelated pictures have "
-        f"{chance:.2f}: {finding}."
+        f"{maps_title(model, gain)}: their likeness to maps learnt from true labels is {interval_text(gain)} "
+        "above that to maps learnt from shuffled ones."
     )
+
+
+def maps_title(model: str, gain: Estimate | None) -> str:
+    """Say the same in a figure's title; arguments as for `maps_sentence`."""
+    if gain is None:
+        return f"{model} is not above chance: no learning to explain"
+    if gain.low is not None and gain.low > 0:
+        return f"{model}: the maps depend on what was learnt"
+    return f"{model}: the maps cannot be told from those of shuffled labels"
+
+
+def random_title(model: str, learnt: bool, likeness: Mapping[str, float]) -> str:
+    """Say what is left of maps when weights are drawn anew, in a figure's title.
+
+    Args:
+        model: Its name for people.
+        learnt: Whether the network is above chance.
+        likeness: By the deepest layer drawn anew, how much of the maps' order is left (0–1), the whole
+            network last but one; last, what maps of different pictures have in common.
+    """
+    if not learnt:
+        return maps_title(model, None)
+    kept, chance = list(likeness.values())[-2:]
+    return f"Random weights keep {kept:.2f} of the maps' order; maps of other pictures share {chance:.2f}"
 
 
 def residual_sentence(rings: int, before: int | None, after: int | None) -> str:
@@ -276,6 +292,45 @@ def residual_sentence(rings: int, before: int | None, after: int | None) -> str:
     return (
         f"In {before} of {rings} rings of frequency the classes' residuals differ beyond their intervals, "
         f"after the same compression in {after}; one in twenty would by chance, and neighbours go together."
+    )
+
+
+def facts_sentence(together: pd.DataFrame) -> str:
+    """Say what boosted trees tell from file facts, from simple facts about content, and from all of them.
+
+    Args:
+        together: A row a set of facts: `feature`, `auc`, `low`, `high`.
+    """
+    told = [
+        f"{row['feature']} {Estimate.of(row['auc'], row['low'], row['high']).text()}"
+        for _, row in together.iterrows()
+    ]
+    return (
+        "Without a look at the pixels, boosted trees reach these ROC-AUCs (chance is 0.50): "
+        f"{', '.join(told)}."
+    )
+
+
+def against_facts(model: str, own: Estimate, facts: Estimate, difference: Estimate) -> str:
+    """Say whether a model ranks better than facts about the files do.
+
+    Args:
+        model: Its name for people.
+        own: Its ROC-AUC on the test.
+        facts: ROC-AUC of a model that sees only facts about the files.
+        difference: The first minus the second, paired over groups.
+    """
+    if difference.low is None or difference.high is None:
+        finding = "too few groups to tell the two apart"
+    elif difference.low > 0:
+        finding = "pixels tell it more than the files do"
+    elif difference.high < 0:
+        finding = "whoever reads no pixel does better"
+    else:
+        finding = "the two cannot be told apart"
+    return (
+        f"File facts alone, without a pixel, reach a ROC-AUC of {interval_text(facts)}; {model} reaches "
+        f"{interval_text(own)}, a paired difference of {interval_text(difference)}: {finding}."
     )
 
 
@@ -308,41 +363,6 @@ def content_gate(missed: pd.DataFrame, alarms: pd.DataFrame) -> list[str]:
         if dearest["share"]
         else "It stops none of the dataset's own pictures that were not used to choose its limits.",
     ]
-
-
-def _best_on_unseen(
-    test: Mapping[str, Mapping[str, Estimate]], unseen: Mapping[str, Mapping[str, Estimate]]
-) -> list[str]:
-    areas = {name: one["auc"].value for name, one in unseen.items() if one["auc"].value is not None}
-    if not areas:
-        return []
-    best = max(areas, key=areas.__getitem__)
-    return [
-        f"Best on the unseen set: `{best}` with a ROC-AUC of {interval_text(unseen[best]['auc'])}; on the "
-        f"test it has {interval_text(test[best]['auc'])}."
-    ]
-
-
-def _extremes(sources: pd.DataFrame) -> list[str]:
-    """The generator with the lowest recall and the photo source with the highest false-positive rate."""
-    for share, said in ((0, "human-made"), (1, "AI-generated")):
-        if (sources["called_ai"] == share).all():
-            return [f"It calls every one of these pictures {said}, whatever its source."]
-    ordered = sources.sort_values("called_ai", kind="stable")
-    generators, photographs = ordered[ordered["label"] == 1], ordered[ordered["label"] == 0]
-    lowest = [f"Its recall is lowest on {_share_of(generators.iloc[0])}."] if len(generators) else []
-    highest = (
-        [f"Its false-positive rate is highest on {_share_of(photographs.iloc[-1])}."]
-        if len(photographs)
-        else []
-    )
-    return lowest + highest
-
-
-def _share_of(source: pd.Series) -> str:
-    originals = f"{source['groups']} original{'' if source['groups'] == 1 else 's'}"
-    pictures = f"{source['pictures']} pictures from {originals}"
-    return f"{as_it_is(source['source'])}: {percent(source['called_ai'])} of {pictures}"
 
 
 def _ends(share: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from src.utils.analysis.checks.ablation import (
     ablation_table,
     choose_candidate,
+    designs_to_show,
     source_matrix,
     standard_error,
 )
@@ -81,3 +82,13 @@ def test_in_simulated_tables_the_rule_keeps_the_plain_design_unless_it_is_worse(
 
     assert [choice(0.0) for _ in range(20)].count("plain") == 20
     assert [choice(0.1) for _ in range(20)].count("rich") == 20
+
+
+def test_the_plain_the_kept_and_the_highest_are_shown_and_the_rest_is_kept_apart() -> None:
+    rows = table(("plain", True, 0.9, 0.01), ("kept", True, 0.96, 0.01), ("rich", True, 0.97, 0.01))
+    rows = pd.concat([rows, table(("other kind", False, 0.99, 0.01), ("more", True, 0.95, 0.01))])
+    shown, others = designs_to_show(rows, "kept", "plain")
+    assert shown["candidate"].tolist() == ["plain", "kept", "rich"]
+    assert others["candidate"].tolist() == ["other kind", "more"]
+    same, _ = designs_to_show(rows, "plain", "plain")
+    assert same["candidate"].tolist() == ["plain", "rich"]

@@ -6,9 +6,14 @@ import pytest
 
 from src.utils.analysis.checks.unseen import (
     ALL_IN_TURN,
+    ALL_OF_IT,
     HOLDOUT_COLUMNS,
     NOT_KNOWN,
+    PEOPLE,
+    collection_table,
+    lead_of_the_highest,
     leave_one_out,
+    readable_collections,
     readable_holdout,
     readable_sources,
     shares_called_ai,
@@ -155,3 +160,41 @@ def test_shares_called_ai_count_every_original_once():
     part = part_of(rows, "unseen")
     assert shares_called_ai(part, [0.9, 0.1, 0.1, 0.2]) == (pytest.approx(0.5), 0)
     assert np.isnan(shares_called_ai(part_of(rows.head(3), "unseen"), [0.9, 0.1, 0.1])[1])
+
+
+def test_collections_are_counted_whole_by_subject_and_by_shared_family():
+    rows = [
+        ("a", "Kling 3", "one", "people"),
+        ("b", "Gemini 3", "one", "food"),
+        ("c", "Gemini 3", "two", "people"),
+        ("d", "Nano Banana", "two", "people"),
+    ]
+    pictures = pd.DataFrame(rows, columns=["group", "generator", "origin", "subject"]).assign(label=1)
+    human = pd.DataFrame([("h", "", "theme", "people", 0)], columns=[*pictures.columns])
+    everything = pd.concat([pictures, human], ignore_index=True)
+    table = collection_table(everything, [0.9, 0.8, 0.1, 0.2, 0.9], np.ones(5))
+    found = table.set_index(["which", "collection"])["called_ai"].to_dict()
+    assert found == {
+        (ALL_OF_IT, "one"): 1.0,
+        (ALL_OF_IT, "two"): 0.0,
+        (PEOPLE, "one"): 1.0,
+        (PEOPLE, "two"): 0.0,
+        ("other subjects", "one"): 1.0,
+        ("generator family Gemini", "one"): 1.0,
+        ("generator family Gemini", "two"): 0.0,
+    }
+    assert table["pictures"].tolist() == [2, 2, 1, 2, 1, 1, 2]
+    assert list(readable_collections(table).columns)[:2] == ["pictures of", "collection"]
+    alone = collection_table(everything[everything["origin"] != "two"], [0.9, 0.8, 0.9], np.ones(3))
+    assert alone.empty and "one collection" in readable_collections(alone)
+
+
+def test_the_lead_of_the_highest_is_paired_with_every_other_model():
+    images = make_unseen(groups=40, per_group=1).assign(split="unseen", file_name=[str(n) for n in range(80)])
+    rng = np.random.default_rng(0)
+    label = images["label"].to_numpy()
+    odds = {"good": label + rng.normal(0, 0.3, 80), "bad": rng.normal(size=80)}
+    lead = lead_of_the_highest(odds | {"same": odds["good"].copy()}, part_of(images, "unseen"))
+    assert set(lead) == {"bad", "same"}
+    assert lead["bad"].low > 0 and lead["same"].value == 0
+    assert lead_of_the_highest(odds, part_of(images, "test")) == {}

@@ -27,6 +27,8 @@ from src.utils.analysis.content.errors import (
     overall_accuracy,
     rule_table,
     share_of_ai,
+    smallest_effect,
+    smallest_effects,
     varying_properties,
     worst_errors,
 )
@@ -319,3 +321,26 @@ def test_the_record_keeps_what_held_and_what_the_trees_are_worth() -> None:
     assert record["error_auc"]["false negatives"] == trees[1].auc
     assert len(rule_table(trees)) == sum(len(tree.rules) for tree in trees)
     assert set(rule_table(trees)["errors"]) == set(ERROR_KINDS)
+
+
+@pytest.mark.parametrize(("first", "second", "tests"), [(12, 13, 18), (30, 90, 1), (400, 380, 5)])
+def test_the_smallest_effect_is_that_of_the_two_sample_t_test(first, second, tests):
+    """Reference: statsmodels."""
+    from statsmodels.stats.power import TTestIndPower
+
+    expected = TTestIndPower().solve_power(None, first, 0.05 / tests, 0.8, second / first)
+    assert smallest_effect(first, second, 0.05 / tests) == pytest.approx(expected, rel=1e-3)
+
+
+def test_where_nothing_was_tested_there_is_no_smallest_effect():
+    assert np.isnan(smallest_effect(1, 0.5, 0.05))
+    few = effect_table(pictures(groups=6), resamples=20)
+    assert few["smallest"].isna().all() and smallest_effects(few) == {}
+
+
+def test_each_kind_of_mistake_has_its_smallest_effect_and_more_groups_lower_it():
+    small, large = (smallest_effects(effect_table(pictures(groups), resamples=20)) for groups in (60, 240))
+    assert set(small) == set(large) == set(ERROR_KINDS)
+    for kind in ERROR_KINDS:
+        assert small[kind]["groups"] == 30 and large[kind]["groups"] == 120
+        assert 0 < large[kind]["d"] < small[kind]["d"]

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from src.utils.analysis.content.explained import answer_captions, choose_answers, map_likeness, own_evidence
+from src.utils.analysis.content.explained import (
+    above_chance,
+    answer_captions,
+    choose_answers,
+    likeness_gain,
+    map_likeness,
+    own_evidence,
+)
+from src.utils.estimate import Estimate
 from tests.analysis.bright_model import bright_predictor
 from tests.data.made_pictures import make_images as make_pictures
 
@@ -70,3 +78,19 @@ def test_a_models_own_maps_come_with_its_right_and_then_its_wrong_answers(tmp_pa
 
 def test_likeness_is_a_mean_by_layer():
     assert map_likeness({"dense": np.array([0.5, 1.0])}) == {"dense": 0.75}
+
+
+def test_the_gain_of_true_labels_is_paired_and_has_an_interval():
+    shuffled = np.linspace(0.1, 0.6, 40)
+    gain = likeness_gain({"true": shuffled + 0.2, "shuffled": shuffled}, np.arange(40))
+    assert [gain.value, gain.low, gain.high] == pytest.approx([0.2] * 3)
+    noise = np.random.default_rng(0).normal(0, 0.2, 40)
+    none = likeness_gain({"true": shuffled + noise - noise.mean(), "shuffled": shuffled}, np.arange(40))
+    assert none.low < 0 < none.high
+    assert likeness_gain({"true": shuffled[:5], "shuffled": shuffled[:5]}, np.arange(5)).low is None
+    assert likeness_gain({}, []) is None
+
+
+def test_chance_is_left_behind_only_with_an_interval():
+    assert above_chance(Estimate(0.7, 0.55, 0.8))
+    assert not above_chance(Estimate(0.7, 0.45, 0.8)) and not above_chance(Estimate(0.9))

@@ -219,7 +219,7 @@ def test_the_table_reads_well(settings, images, loaded) -> None:
     assert told["encoder"].tolist() == ["small", "middle", "large", "closed"]
     assert told["AUC, sources left out"].iloc[1].startswith("1.00")
     assert told["AUC, sources left out"].iloc[2] == "–"
-    assert told["pictures a second"].tolist() == ["12.5", "12.5", "–", "–"]
+    assert told["pictures per second"].tolist() == ["12.5", "12.5", "–", "–"]
     assert told["download"].tolist() == ["0.1 GB", "0.2 GB", "0.5 GB", "7.0 GB"]
     assert told["licence"].iloc[2] == "DINOv3 License"
     assert told["what came of it"].tolist() == [

@@ -4,6 +4,7 @@ import pytest
 
 from src.utils.analysis.scoring.predictions import (
     PREDICTION_COLUMNS,
+    kept_probabilities,
     merge_predictions,
     predictions_path,
     read_predictions,
@@ -76,3 +77,10 @@ def test_a_damaged_table_is_named(tmp_path):
     (tmp_path / "predictions" / "05.csv").write_text("model,file_name\na,b\n")
     with pytest.raises(UserError, match=r"05\.csv is damaged"):
         merge_predictions(tmp_path)
+
+
+def test_kept_probabilities_follow_the_pictures_and_are_nan_where_none_was_kept(tmp_path):
+    write_predictions(tmp_path, "09", ROWS, {"linear_probe": [0.1, 0.2]})
+    asked = pd.DataFrame({"file_name": ["train_data/NA.jpg", "train_data/b.jpg", "train_data/a.jpg"]})
+    kept = kept_probabilities(tmp_path, "09", "linear_probe", asked)
+    assert kept[[0, 2]].tolist() == [0.2, 0.1] and np.isnan(kept[1])

@@ -8,11 +8,13 @@ from src.utils.analysis.scoring.results import (
     card_metrics,
     difference_name,
     difference_table,
+    headline_table,
     intervals_by_metric,
     merge_metrics,
     metric_intervals,
     metrics_path,
     metrics_table,
+    read_numbers,
     write_metrics,
 )
 from src.utils.analysis.stats.metrics import evaluate
@@ -131,3 +133,28 @@ def test_a_difference_names_both_models_and_the_split():
     assert table.index.tolist() == [(model_name("best"), model_name("linear_probe"), "test")]
     assert table.iloc[0].tolist() == ["0.04 [-0.01, 0.09]"]
     assert difference_name("best_minus_linear_probe") == "Improved model minus Linear probe (frozen encoder)"
+
+
+def test_the_headline_is_one_table_of_models_and_differences(tmp_path):
+    entry = {"balanced_accuracy": AUC, "auc": AUC}
+    compared = {"best_minus_linear_probe": {"test": {"auc": AUC}, "unseen": {}}}
+    write_metrics(tmp_path, "05", {"models": {"always_ai": entry}, "unseen": {"always_ai": entry}})
+    write_metrics(tmp_path, "09", {"models": {"best": entry}, "comparisons": compared})
+    table = headline_table(read_numbers(tmp_path, ("05", "09", "10")))
+    assert table.index.tolist() == [
+        "Always answers AI",
+        "Improved model",
+        "Improved model minus Linear probe (frozen encoder)",
+    ]
+    assert table.columns.tolist() == [
+        "Balanced accuracy, test",
+        "ROC-AUC, test",
+        "Balanced accuracy, unseen",
+        "ROC-AUC, unseen",
+    ]
+    assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]"] * 4
+    assert table.iloc[1].tolist() == ["0.64 [0.55, 0.72]"] * 2 + ["–"] * 2
+    assert table.iloc[2].tolist() == ["–", "0.64 [0.55, 0.72]", "–", "–"]
+    alone = headline_table({"models": {"best": entry}})
+    assert alone.columns.tolist() == ["Balanced accuracy, test", "ROC-AUC, test"]
+    assert read_numbers(tmp_path / "nowhere", ("05",)) == {}

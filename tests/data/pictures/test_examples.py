@@ -3,6 +3,7 @@ import pandas as pd
 from PIL import Image
 
 from src.utils.data.pictures.examples import (
+    answer_table,
     choose_examples,
     choose_of_both,
     class_previews,
@@ -47,3 +48,19 @@ def test_either_class_gets_its_share(tmp_path):
     by_red = dict(zip(reds, [0, 0, 1, 1], strict=True))
     assert [by_red[int(picture[0, 0, 0])] for picture in mixed] == labels
     assert sorted(labels) == [0, 0, 1, 1] and labels != [0, 0, 1, 1]
+
+
+def test_a_mixed_draw_mixes_the_classes_and_passes_over_what_cannot_be_read(tmp_path):
+    for number in range(1, 8):
+        Image.new("RGB", (8, 8), (30 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    names = [f"{number}.png" for number in range(8)]
+    images = pd.DataFrame({"file_name": names, "label": [0, 1] * 4, "group": ["", "g"] * 4})
+    pictures, answers = mixed_previews(images, tmp_path, 4, seed=1)
+    numbers = [int(picture[0, 0, 0]) // 30 for picture in pictures]
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6, 7] and answers == [number % 2 for number in numbers]
+    assert answers not in (sorted(answers), sorted(answers, reverse=True))
+    again, _ = mixed_previews(images, tmp_path, 4, seed=1)
+    assert all(np.array_equal(one, other) for one, other in zip(pictures, again, strict=True))
+    table = answer_table([0, 1])
+    assert table.loc["made"].to_dict() == {"1": "Human-made", "2": "AI-generated"}

@@ -177,7 +177,7 @@ def test_a_notebook_shows_it_small_with_its_alt_text(tmp_path, kind, mime):
     saved = save(tmp_path, kind=kind)
     data, metadata = saved._repr_mimebundle_()
     assert data["text/plain"] == "Squares of three numbers."
-    assert metadata == {mime: {"alt": "A rising line."}}
+    assert metadata == {mime: {"alt": "A rising line.", "title": "Things go up"}}
     assert len(data[mime]) < 200_000
     with Image.open(io.BytesIO(saved.preview)) as image:
         assert image.size[0] == 1000 and Image.MIME[image.format] == mime

@@ -157,6 +157,23 @@ def choose_candidate(table: pd.DataFrame) -> str:
     return str(eligible.loc[eligible["mean"] >= best["mean"] - error, "candidate"].iloc[0])
 
 
+def designs_to_show(table: pd.DataFrame, chosen: str, plain: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take the designs that tell the story: the plain probe, the one that is kept, and the highest mean.
+
+    Args:
+        table: From `ablation_table`.
+        chosen: The candidate that is kept.
+        plain: The plain probe.
+
+    Returns:
+        Their rows, at most three, and all other rows.
+    """
+    eligible = table[table["eligible"]]
+    highest = eligible.loc[eligible["mean"].idxmax(), "candidate"]
+    shown = table["candidate"].isin([plain, chosen, highest])
+    return table[shown].reset_index(drop=True), table[~shown].reset_index(drop=True)
+
+
 def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
     """An ablation table for people."""
     rows = table.to_dict("records")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.checks.probes import Fold, fit_probe, grouped_folds, probe_scores
+from src.utils.analysis.scoring.evaluation import compare_models
 from src.utils.analysis.scoring.parts import Part
+from src.utils.analysis.scoring.scores import at_temperature
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
 from src.utils.analysis.stats.metrics import ranking_statistic
+from src.utils.data.families import generator_family
 from src.utils.estimate import Estimate
 from src.utils.models.encoder.runtime import Head
 from src.utils.settings import CLASS_NAMES
@@ -36,6 +39,14 @@ HOLDOUT_COLUMNS = (
     *(f"{part}{end}" for part in ("met", "left_out", "drop") for end in ("", "_low", "_high")),
 )
 
+
+COLLECTION_COLUMNS = (
+    *("collection", "which", "groups", "pictures"),
+    *(f"called_ai{end}" for end in ("", "_low", "_high")),
+)
+
+ALL_OF_IT, PEOPLE, OTHER_SUBJECTS = "all of it", "people", "other subjects"
+"""Parts of a collection."""
 
 Ranked = tuple[NDArray[np.intp], Statistic, Statistic]
 """Rows, and the ranking of them by the probe that met others of the source and by the one that did not."""
@@ -118,8 +129,100 @@ def shares_called_ai(part: Part, probability: ArrayLike, threshold: float = 0.5)
     return human, ai
 
 
-def readable_sources(table: pd.DataFrame) -> pd.DataFrame | str:
-    """A source table for people: numbers with their intervals as text; a sentence if it has no rows."""
+def collection_table(
+    pictures: pd.DataFrame,
+    probability: ArrayLike,
+    weight: ArrayLike,
+    threshold: float = 0.5,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How often AI-generated pictures are found, by the collection that they come from.
+
+    A generator whose pictures all come from one collection cannot be told from it. What can be compared
+    between collections is held the same: the subject, and the generator families that occur in several.
+
+    Args:
+        pictures: Rows of the manifest: `label`, `group`, `generator`, `origin`, `subject`.
+        probability: Probabilities of class 1, [n].
+        weight: Weights, [n].
+        threshold: A picture is called AI from this probability on.
+        resamples: Number of bootstrap resamples.
+        seed: Their seed.
+
+    Returns:
+        Columns `COLLECTION_COLUMNS`; rows for each collection: `ALL_OF_IT`, then those with people, with
+        other subjects, and each family that occurs in several collections. No rows where the AI-generated
+        pictures come from one collection, or it is not known from which.
+    """
+    table = pictures.assign(called=np.asarray(probability, dtype=float) >= threshold, weight=weight)
+    table = table[(table["label"] == 1) & (table["origin"] != "")]
+    if table["origin"].nunique() < 2:
+        return pd.DataFrame(columns=list(COLLECTION_COLUMNS))
+    family, people = table["generator"].map(generator_family), table["subject"] == PEOPLE
+    several = table["origin"].groupby(family).nunique().loc[lambda collections: collections > 1].index
+    parts = {ALL_OF_IT: np.ones(len(table), bool), PEOPLE: people, OTHER_SUBJECTS: ~people}
+    parts |= {f"generator family {name}": family == name for name in several if name}
+    rows = []
+    for which, chosen in parts.items():
+        for collection, part in table[chosen].groupby("origin", sort=False):
+            called = _called_ai(
+                part["called"].to_numpy(), part["group"], part["weight"].to_numpy(), resamples, seed
+            )
+            counts = {"groups": part["group"].nunique(), "pictures": len(part)}
+            rows.append({"collection": collection, "which": which, **counts, **called.columns("called_ai")})
+    return pd.DataFrame(rows, columns=list(COLLECTION_COLUMNS))
+
+
+def readable_collections(table: pd.DataFrame) -> pd.DataFrame | str:
+    """A collection table for people; a sentence if it has no rows."""
+    if table.empty:
+        return "All AI-generated pictures here come from one collection, or it is not known from which."
+    return pd.DataFrame(
+        {
+            "pictures of": table["which"],
+            "collection": table["collection"],
+            "originals": table["groups"],
+            "pictures": table["pictures"],
+            "called AI": _texts(table, "called_ai"),
+        }
+    )
+
+
+def lead_of_the_highest(
+    log_odds: Mapping[str, NDArray[np.float64]], part: Part, seed: int = 0
+) -> dict[str, Estimate]:
+    """How much higher the ROC-AUC of the model that is highest on a part is than that of every other model.
+
+    Args:
+        log_odds: By model, log-odds of AI of all pictures, [all].
+        part: Some of them; without pictures there is no lead.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        By the name of every other model, the difference over the same groups.
+    """
+    if not len(part.images):
+        return {}
+    odds = {name: one[part.rows] for name, one in log_odds.items()}
+    areas = {name: ranking_statistic(part.label, one)(part.weight)["auc"] for name, one in odds.items()}
+    best = max(areas, key=areas.__getitem__)
+    return {
+        name: compare_models(part, at_temperature(odds[best]), at_temperature(one), seed)["auc"]
+        for name, one in odds.items()
+        if name != best
+    }
+
+
+def readable_sources(
+    table: pd.DataFrame, others: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame | str:
+    """A source table for people: numbers with their intervals as text; a sentence if it has no rows.
+
+    Args:
+        table: From `source_table`.
+        others: By name of a model to stand beside, its own table of the same pictures.
+    """
     if table.empty:
         return "This dataset has no unseen set."
     return pd.DataFrame(
@@ -128,12 +231,18 @@ def readable_sources(table: pd.DataFrame) -> pd.DataFrame | str:
             "made by": table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "called AI": [Estimate.from_row(row, "called_ai").text() for row in table.to_dict("records")],
-            "AUC against the other class": [
-                Estimate.from_row(row, "auc").text() for row in table.to_dict("records")
-            ],
+            "called AI": _texts(table, "called_ai"),
+            **{f"called AI, {name}": _texts(one, "called_ai") for name, one in (others or {}).items()},
+            "AUC against the other class": _texts(table, "auc"),
         }
     )
+
+
+def _texts(table: pd.DataFrame, name: str) -> list[str]:
+    """A column with its intervals as text; where none is estimable, the numbers alone."""
+    estimable = table[f"{name}_low"].notna().any()
+    known = (Estimate.from_row(row, name) for row in table.to_dict("records"))
+    return [one.text() if estimable or one.value is None else f"{one.value:z.2f}" for one in known]
 
 
 def leave_one_out(
@@ -204,15 +313,14 @@ def readable_holdout(table: pd.DataFrame, source: str = "source") -> pd.DataFram
     """
     if table.empty:
         return f"No {source} here has enough originals to be left out."
-    rows = table.to_dict("records")
     return pd.DataFrame(
         {
             source: table["source"],
             "originals": table["groups"],
             "pictures": table["pictures"],
-            "AUC, others of it in training": [Estimate.from_row(row, "met").text() for row in rows],
-            "AUC, none of it in training": [Estimate.from_row(row, "left_out").text() for row in rows],
-            "difference": [Estimate.from_row(row, "drop").text() for row in rows],
+            "AUC, others of it in training": _texts(table, "met"),
+            "AUC, none of it in training": _texts(table, "left_out"),
+            "difference": _texts(table, "drop"),
         }
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.tree import DecisionTreeClassifier
 
@@ -38,6 +38,9 @@ MIN_TEST_GROUPS = 8
 """Groups of a class below which nothing is tested."""
 
 LEVEL = 0.05
+
+POWER = 0.8
+"""With which probability a difference of `smallest_effect` is found."""
 
 MAX_BINS = 5
 FOLDS = 5
@@ -131,7 +134,8 @@ def effect_table(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0)
         chance that a wrong answer's picture has more of the property than a right one's, less the chance
         that it has less: −1 to 1, 0 is no difference (interval NaN below 20 groups of either); `p`,
         Spearman's rank test between the share of errors and the mean property of the groups, with `rho`,
-        NaN below `MIN_TEST_GROUPS`; `p_adjusted` over all rows; `verdict`. Largest effect first.
+        NaN below `MIN_TEST_GROUPS`; `p_adjusted` over all rows; `verdict`; `groups`, all that were compared,
+        and `smallest`, see `smallest_effect`, NaN where nothing was tested. Largest effect first.
     """
     rows = []
     for label, kind in enumerate(ERROR_KINDS):
@@ -146,12 +150,44 @@ def effect_table(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0)
     effects = pd.DataFrame(rows, columns=_EFFECT_COLUMNS).astype(dict.fromkeys(_EFFECT_NUMBERS, float))
     effects["p_adjusted"] = adjust(effects["p"])
     effects["verdict"] = [_verdict(row) for row in effects.itertuples()]
+    tests = int(effects["p"].notna().sum())
+    effects["smallest"] = [
+        np.nan
+        if np.isnan(row.p)
+        else smallest_effect(row.wrong_groups, row.groups - row.wrong_groups, LEVEL / tests)
+        for row in effects.itertuples()
+    ]
     order = effects["delta"].abs().sort_values(ascending=False, kind="stable").index
     return effects.loc[order].reset_index(drop=True)
 
 
-_EFFECT_NUMBERS = ["wrong_mean", "right_mean", "delta", "low", "high", "rho", "p"]
-_EFFECT_COLUMNS = ["errors", "property", "wrong", "right", *_EFFECT_NUMBERS]
+_EFFECT_NUMBERS = ["wrong_mean", "right_mean", "delta", "low", "high", "rho", "p", "wrong_groups"]
+_EFFECT_COLUMNS = ["errors", "property", "wrong", "right", "groups", *_EFFECT_NUMBERS]
+
+
+def smallest_effect(first: float, second: float, level: float, power: float = POWER) -> float:
+    """Smallest difference between two samples that a test would have found.
+
+    Args:
+        first: Size of the first sample.
+        second: Size of the second.
+        level: Two-sided level of the test; of m comparisons, the one a single finding has to reach is a share
+            of 1/m of theirs, under Bonferroni's correction and Benjamini and Hochberg's alike.
+        power: Probability of finding it.
+
+    Returns:
+        Cohen's d (1988), in standard deviations, of the two-sample t-test; NaN where a sample is too small.
+    """
+    freedom = first + second - 2
+    if min(first, second) < 1 or freedom < 1:
+        return np.nan
+    root = np.sqrt(first * second / (first + second))
+    edge = stats.t.ppf(1 - level / 2, freedom)
+
+    def lacking(d: float) -> float:
+        return float(stats.nct.sf(edge, freedom, d * root)) - power
+
+    return float(optimize.brentq(lacking, 0, 2 * (edge + 2) / root))
 
 
 def _compare(known: pd.DataFrame, name: str, resamples: int, seed: int) -> dict[str, float | None]:
@@ -165,6 +201,8 @@ def _compare(known: pd.DataFrame, name: str, resamples: int, seed: int) -> dict[
     return {
         "wrong": int(error.sum()),
         "right": int((~error).sum()),
+        "groups": known["group"].nunique(),
+        "wrong_groups": float(known.groupby("group")["error"].mean().sum()),
         "wrong_mean": np.average(value[error], weights=weight[error]),
         "right_mean": np.average(value[~error], weights=weight[~error]),
         **delta.columns("delta", "low", "high"),
@@ -317,8 +355,24 @@ def error_record(
             "false_negatives": false_negatives,
             "comparisons": int(effects["p"].notna().sum()),
             "held": [f"{row.errors}: {row.property}" for row in held.itertuples()],
+            "smallest_effects": smallest_effects(effects),
             "error_auc": {tree.errors: tree.auc for tree in trees},
         }
+    }
+
+
+def smallest_effects(effects: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By kind of error, the `groups` of the best supported comparison and the `d` that it would have found.
+
+    Args:
+        effects: From `effect_table`; a kind without a test has no entry.
+    """
+    tested = effects.dropna(subset="smallest").sort_values("smallest", kind="stable")
+    best = tested.drop_duplicates("errors").set_index("errors")
+    return {
+        kind: {"groups": int(best.loc[kind, "groups"]), "d": float(best.loc[kind, "smallest"])}  # pyright: ignore[reportArgumentType]
+        for kind in ERROR_KINDS
+        if kind in best.index
     }
 
 

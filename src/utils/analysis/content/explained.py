@@ -1,4 +1,4 @@
-"""Which answers to show, the most confident first, and what to write below them."""
+"""Which answers to show, the most confident first, what to write below them, and what maps are worth."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from src.utils.analysis.stats.bootstrap import bootstrap
 from src.utils.analysis.stats.metrics import THRESHOLD
+from src.utils.estimate import Estimate
 from src.utils.models.bundle.predictor import Predictor
 from src.utils.names import percent
+
+CHANCE = 0.5
+"""ROC-AUC of a coin toss."""
 
 
 def by_confidence(answers: pd.DataFrame) -> pd.DataFrame:
@@ -98,3 +103,33 @@ def own_evidence(
 def map_likeness(check: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
     """Mean likeness of maps by the deepest layer drawn anew, from `gradcam.randomisation_check`."""
     return {name: float(one.mean()) for name, one in check.items()}
+
+
+def likeness_gain(
+    likeness: Mapping[str, NDArray[np.float64]], group: ArrayLike, seed: int = 0
+) -> Estimate | None:
+    """How much more alike a network's maps are to one control's than to the other's, see `training.controls`.
+
+    Args:
+        likeness: For the control that learnt true labels, then for that of shuffled ones, how alike each
+            picture's map is to the network's, [n] each; may be empty.
+        group: Groups of the pictures, [n].
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The mean difference over pictures, its interval from a bootstrap over groups; None without controls.
+    """
+    if not likeness:
+        return None
+    to_true, to_shuffled = likeness.values()
+    gap = to_true - to_shuffled
+
+    def mean(weight: NDArray[np.float64]) -> dict[str, float]:
+        return {"gain": float(np.average(gap, weights=weight))}
+
+    return bootstrap(mean, group, np.ones(len(gap), int), None, seed=seed)["gain"]
+
+
+def above_chance(area: Estimate) -> bool:
+    """Whether a ROC-AUC is measurably above guessing: only then has a network learnt something to explain."""
+    return area.low is not None and area.low > CHANCE

@@ -169,7 +169,7 @@ def readable_table(table: pd.DataFrame) -> pd.DataFrame:
         {
             "encoder": table["encoder"],
             "AUC, sources left out": [Estimate.from_row(row, "mean").text() for row in rows],
-            "pictures a second": ["–" if np.isnan(row["rate"]) else f"{row['rate']:.1f}" for row in rows],
+            "pictures per second": ["–" if np.isnan(row["rate"]) else f"{row['rate']:.1f}" for row in rows],
             "download": [f"{row['download']:.1f} GB" for row in rows],
             "parameters": [f"{row['parameters']} million" for row in rows],
             "licence": table["licence"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from src.utils.analysis.stats.metrics import THRESHOLD
 from src.utils.files import atomic_path
@@ -82,6 +82,27 @@ def read_predictions(reports_dir: Path, notebook: str, model: str) -> pd.DataFra
         raise UserError(f"{path} does not exist yet: run notebook {notebook} first.")
     table = _read(path)
     return table[table["model"] == model].reset_index(drop=True)
+
+
+def kept_probabilities(
+    reports_dir: Path, notebook: str, model: str, images: pd.DataFrame
+) -> NDArray[np.float64]:
+    """What a notebook scored with a model, for each of some pictures.
+
+    Args:
+        reports_dir: `reports/<source>`.
+        notebook: The notebook's two digits.
+        model: Whose scores.
+        images: Rows of the manifest.
+
+    Returns:
+        Probability of class 1, float64 [n]; NaN for a picture that was not scored.
+
+    Raises:
+        UserError: The notebook has not run, or its file is not a table of predictions.
+    """
+    kept = read_predictions(reports_dir, notebook, model).set_index("file_name")["probability_ai"]
+    return kept.reindex(images["file_name"]).to_numpy(np.float64)
 
 
 def _rows(rows: pd.DataFrame, model: str, probability: ArrayLike, threshold: float) -> pd.DataFrame:

@@ -15,6 +15,9 @@ from src.utils.settings import Settings, UserError
 
 SCHEMA = 1
 HEADER = ("source", "split", "seed", "n_train", "n_validation", "n_test")
+HEADLINE = ("balanced_accuracy", "auc")
+"""The metrics of the one table of results."""
+
 TABLE_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_table)
 
 
@@ -100,16 +103,30 @@ def card_metrics(
     Raises:
         UserError: A notebook's file is damaged.
     """
-    paths = [reports_dir / "metrics" / f"{notebook}.json" for notebook in notebooks]
-    known: dict[str, Any] = {}
-    for path in filter(Path.exists, paths):
-        known = _deep_merge(known, _read_object(path))
+    known = read_numbers(reports_dir, notebooks)
     cards = {}
     for name, metrics in more.items():
         unseen = known.get("unseen", {}).get(name)
         test = {**known.get("models", {}).get(name, {}), **metrics}
         cards[name] = {"test": test, **({"unseen": unseen} if unseen else {})}
     return cards
+
+
+def read_numbers(reports_dir: Path, notebooks: Iterable[str]) -> dict[str, Any]:
+    """Read what some notebooks measured, a later one over an earlier one.
+
+    Args:
+        reports_dir: `reports/<source>`.
+        notebooks: Two digits each; one that has not run yet adds nothing.
+
+    Raises:
+        UserError: A notebook's file is damaged.
+    """
+    known: dict[str, Any] = {}
+    for notebook in notebooks:
+        path = reports_dir / "metrics" / f"{notebook}.json"
+        known = _deep_merge(known, _read_object(path)) if path.is_file() else known
+    return known
 
 
 def read_section(reports_dir: Path, notebook: str, section: str) -> dict[str, Any]:
@@ -128,6 +145,30 @@ def read_section(reports_dir: Path, notebook: str, section: str) -> dict[str, An
     """
     path = reports_dir / "metrics" / f"{notebook}.json"
     return _read_object(path).get(section, {}) if path.is_file() else {}
+
+
+def headline_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """The one table of results: a row a model on test and unseen sources, then a row a difference.
+
+    Args:
+        metrics: With `models`, and as far as they were measured `unseen` and `comparisons`.
+
+    Returns:
+        Index `Model`; columns such as "Balanced accuracy, test", those of a split without numbers left out.
+    """
+    unseen, models = metrics.get("unseen", {}), metrics.get("models", {})
+    rows = {model_name(one): (models[one], unseen.get(one, {})) for one in MODEL_NAMES if one in models}
+    rows |= {
+        difference_name(pair): (splits.get("test", {}), splits.get("unseen", {}))
+        for pair, splits in metrics.get("comparisons", {}).items()
+    }
+    measured = [(0, "test")] + ([(1, "unseen")] if unseen else [])
+    table = {
+        f"{metric_name(metric)}, {split}": [interval_text(parts[side].get(metric)) for parts in rows.values()]
+        for side, split in measured
+        for metric in HEADLINE
+    }
+    return pd.DataFrame(table, index=pd.Index(list(rows), name="Model"))
 
 
 def difference_table(comparisons: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:

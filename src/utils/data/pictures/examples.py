@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from src.utils.data.pictures.decode import open_image
+from src.utils.data.pictures.decode import ImageError, open_image
+from src.utils.settings import CLASS_NAMES
 
 PREVIEW_SIDE = 480
 """Longest side of a picture in a gallery, in pixels: enough for a slide."""
@@ -60,28 +62,6 @@ def class_previews(
     return human, ai
 
 
-def mixed_previews(
-    images: pd.DataFrame, raw_dir: Path, each: int, seed: int, side: int = PREVIEW_SIDE
-) -> tuple[list[np.ndarray], list[int]]:
-    """Draw and read pictures of both classes, in an order that does not tell them apart.
-
-    Args:
-        images: Readable rows of the manifest.
-        raw_dir: The folder that `file_name` is relative to.
-        each: How many of each class; fewer if there are not as many.
-        seed: Seed of the draw and of the order.
-        side: Longest side in pixels.
-
-    Returns:
-        The pictures, as from `read_previews`, and their classes.
-
-    Raises:
-        ImageError: A picture cannot be read.
-    """
-    drawn = choose_of_both(images, each, seed).sample(frac=1, random_state=seed)
-    return read_previews(raw_dir, drawn["file_name"], side), drawn["label"].tolist()
-
-
 def read_previews(raw_dir: Path, file_names: Iterable[str], side: int = PREVIEW_SIDE) -> list[np.ndarray]:
     """Read pictures to show them, whole and in their own shape.
 
@@ -108,3 +88,44 @@ def read_preview(source: Path | bytes, side: int = PREVIEW_SIDE) -> np.ndarray:
     image = open_image(source)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return np.asarray(image)
+
+
+def mixed_previews(
+    images: pd.DataFrame, raw_dir: Path, each: int, seed: int, side: int = PREVIEW_SIDE
+) -> tuple[list[np.ndarray], list[int]]:
+    """Draw and read pictures of both classes, in an order that does not tell them apart.
+
+    Nothing has to be known of the pictures yet: one that cannot be read makes room for the next.
+
+    Args:
+        images: A row a picture: `file_name`, `label` and `group` (may be empty).
+        raw_dir: The folder that `file_name` is relative to.
+        each: How many of each class; fewer if there are not as many.
+        seed: Seed of the draw and of the order.
+        side: Longest side in pixels.
+
+    Returns:
+        The pictures, as from `read_previews`, and their classes.
+    """
+    known = images.assign(group=images["group"].where(images["group"] != "", images["file_name"]))
+    read = []
+    for label in (0, 1):
+        candidates = choose_examples(known, label, len(known), seed)["file_name"]
+        previews = (_preview_or_none(raw_dir / name, side) for name in candidates)
+        found = (picture for picture in previews if picture is not None)
+        read += [(picture, label) for picture in islice(found, each)]
+    order = np.random.default_rng(seed).permutation(len(read))
+    return [read[place][0] for place in order], [read[place][1] for place in order]
+
+
+def answer_table(labels: Iterable[int]) -> pd.DataFrame:
+    """Lay the answers to `mixed_previews` out: the number of each picture over its class."""
+    answers = [CLASS_NAMES[label] for label in labels]
+    return pd.DataFrame([answers], index=["made"], columns=[str(n + 1) for n in range(len(answers))])
+
+
+def _preview_or_none(source: Path, side: int) -> np.ndarray | None:
+    try:
+        return read_preview(source, side)
+    except ImageError:
+        return None

@@ -42,18 +42,20 @@ class SavedFigure:
         path: The PNG, or for a gallery the JPEG.
         caption: What it shows, on how many pictures of which data.
         alt: The same for somebody who cannot see it.
+        title: What is written above it; empty for none.
         preview: The image as shown in a notebook, at most 1000 pixels wide; PNG or JPEG as `path`.
     """
 
     path: Path
     caption: str
     alt: str
+    title: str
     preview: bytes = field(repr=False)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         kind = "image/jpeg" if self.path.suffix == ".jpg" else "image/png"
         data = {kind: base64.b64encode(self.preview).decode("ascii"), "text/plain": self.caption}
-        return data, {kind: {"alt": self.alt}}
+        return data, {kind: {"alt": self.alt, "title": self.title}}
 
 
 def save_figure(
@@ -111,7 +113,7 @@ def save_figure(
     entry = {"file": path.name, "notebook": notebook, "run": run, "caption": caption, "alt": alt}
     _note_in_index(folder, entry)
     _close(figure)
-    return SavedFigure(path, caption, alt, preview)
+    return SavedFigure(path, caption, alt, figure.get_suptitle().replace("\n", " "), preview)
 
 
 def drop_figure(name: str, folder: Path) -> None:
