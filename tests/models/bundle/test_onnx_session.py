@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from src.utils.models.bundle.onnx_session import model_threads, onnx_runtime, onnx_session
 from src.utils.settings import UserError
@@ -80,3 +81,18 @@ def test_a_model_of_another_shape_is_no_network_of_ours(model: Path) -> None:
         ValueError, match=r"shapes \[\[224, 224, 3\], \[3\], \[197, 3\], .*\], not \[224, 224, 3\]"
     ):
         onnx_runtime(model, 224)
+
+
+def test_products_of_8_bit_numbers_do_not_overflow():
+    """With AVX2 and no VNNI they do by default, and every network of 8 bits is wrong."""
+    weights = numpy_helper.from_array(np.full((64, 32), 127, np.int8), "weights")
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["pixels", "weights"], ["sums"])],
+        "largest",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, 64])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, [1, 32])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (sums,) = onnx_session(model.SerializeToString()).run(None, {"pixels": np.full((1, 64), 255, np.uint8)})
+    assert (sums == 255 * 127 * 64).all()
