@@ -26,6 +26,9 @@ export DATA_SOURCE DATA_DIR CLASSES MISSING IMAGE DIR MODEL DETECTOR REFERENCE N
 export PROFILE SEED EPOCHS SEEDS SPLIT PRECISION ENCODER SCHEDULER
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
+# TensorFlow asks oneDNN by itself only on processors with VNNI; on one with AVX2 alone it trains a third faster, too.
+TF_ENABLE_ONEDNN_OPTS ?= 1
+export TF_ENABLE_ONEDNN_OPTS
 
 # A run belongs to the folder it is started in, whichever clone the environment was set up for.
 PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
