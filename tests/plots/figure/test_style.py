@@ -45,3 +45,7 @@ def test_a_note_says_which_data_and_how_many():
 
 def test_one_picture_is_no_plural():
     assert data_note("folder", "test", 1, 1).endswith("test split: 1 picture in 1 group.")
+
+
+def test_no_line_ends_within_a_word():
+    assert wrap("There are AI-generated pictures", 21) == "There are\nAI-generated pictures"

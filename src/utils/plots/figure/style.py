@@ -129,13 +129,17 @@ def unbroken(text: str) -> str:
 def wrap(text: str, width: int) -> str:
     """Break a text into as few lines of at most `width` letters as it needs, about equally long.
 
-    A number stays on one line with its percent sign, an interval in one piece.
+    A number stays on one line with its percent sign, an interval and a word with a hyphen in one piece.
     """
     text = unbroken(text)
-    lines = textwrap.wrap(text, width)
-    while width > 1 and len(shorter := textwrap.wrap(text, width - 1)) == len(lines):
+    lines = _lines(text, width)
+    while width > 1 and len(shorter := _lines(text, width - 1)) == len(lines):
         lines, width = shorter, width - 1
     return "\n".join(lines)
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def data_note(source: str, split: str = "", pictures: int | None = None, groups: int | None = None) -> str:
