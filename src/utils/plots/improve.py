@@ -125,10 +125,10 @@ def evidence_gallery(
     Returns:
         The figure, or a sentence where there are no maps.
     """
-    if not len(pictures):
-        return "There are no such pictures here."
     if maps is None:
         return "The model that was kept reads no single patches, so it says nothing of places."
+    if not len(pictures):
+        return "There are no such pictures here."
     figure = new_figure("Where the patches speak for AI (orange) or for a person (blue)", note)
     grid = figure.subplots(2, len(pictures), squeeze=False)
     limit = max(float(np.percentile(np.abs(np.stack(list(maps))), 98)), 1e-9)
