@@ -29,6 +29,16 @@ def make_feed(folder: Path) -> Callable[[], None]:
     return make_pass(feed(folder))
 
 
+def make_decoding(paths: list[Path]) -> Callable[[], None]:
+    """Load and squash picture after picture."""
+
+    def load_all() -> None:
+        for path in paths:
+            keras.utils.img_to_array(keras.utils.load_img(path, target_size=(IMAGE_SIZE, IMAGE_SIZE)))
+
+    return load_all
+
+
 def make_pass(batches: tf.data.Dataset) -> Callable[[], None]:
     """Take every batch once and do nothing with it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.deck_way import make_pass
+from benchmarks.limits import Need, tensorflow_products, training_operations
+from src.utils.data.manifest import scan_images
 from src.utils.data.pictures.pixel_cache import PixelCache, open_pixel_cache
 from src.utils.files import hash_file
 from src.utils.models.bundle.bundle import save_bundle
@@ -40,6 +43,18 @@ def build_cache(images: pd.DataFrame, folder: Path, cache_folder: Path) -> Pixel
     return open_pixel_cache(images, folder, cache_folder, progress=False)
 
 
+def make_decoding(images: pd.DataFrame, folder: Path, scratch: Path) -> Callable[[], None]:
+    """Decode all pictures into a cache that is new each time."""
+    turns = itertools.count()
+    return lambda: build_cache(images, folder, scratch / str(next(turns)))
+
+
+def scan(images: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Look at every file anew, as the manifest does: container, content, hashes."""
+    table = images[["file_name", "label"]].assign(group="")
+    return scan_images(folder, table, None, progress=False)
+
+
 def all_examples(images: pd.DataFrame) -> Examples:
     """Every picture with weight 1."""
     labels = images["label"].to_numpy(np.int64)
@@ -50,6 +65,13 @@ def make_feed(cache: PixelCache, examples: Examples) -> Callable[[], None]:
     """One pass over the cached pictures."""
     steps = math.ceil(len(examples) / RECIPE.batch_size)
     return make_pass(endless_batches(cache, examples, RECIPE.batch_size, RECIPE.seed).take(steps))
+
+
+def training_needs() -> tuple[Need, ...]:
+    """The arithmetic of training on a picture, at the rate of the precision that is trained in."""
+    policy = choose_precision(Settings.from_env().precision).policy
+    dtype = policy.removeprefix("mixed_")
+    return (Need(training_operations(build_deck_cnn()), tensorflow_products(dtype)),)
 
 
 def make_epoch(cache: PixelCache, examples: Examples) -> Callable[[], None]:

@@ -1,8 +1,9 @@
-"""Time our way beside the deck's: `python -m benchmarks.run [--quick]`.
+"""Time our way beside the deck's and the machine's limit: `python -m benchmarks.run [--quick]`.
 
 Both ways do the same work on the same pictures in the same process, turn by turn, so that whatever else the
-machine does meets both; only the two web servers are processes of their own (`benchmarks.server`). Printed as
-a table and written to reports/benchmark.json.
+machine does meets both, and each turn also measures what the machine could do at most (`benchmarks.limits`).
+Only the web servers and commands are processes of their own (`benchmarks.server`, `benchmarks.commands`).
+Printed as a table and written to reports/benchmark.json.
 """
 
 from __future__ import annotations
@@ -22,16 +23,21 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import detector_cost, evaluating, server
+from benchmarks import commands, detector_cost, evaluating, server
+from benchmarks.limits import Need, answering_needs, copying, decoding_need
 from benchmarks.timing import Task, measure
 from src.utils.data.pictures.listing import is_image_name
 from src.utils.environment import quiet_start
 from src.utils.files import write_json
 from src.utils.models.bundle.bundle import FACTS_FILE, PREFERRED
+from src.utils.models.encoder.runtime import ENCODER_FILE
 from src.utils.settings import PROJECT_ROOT, Settings
 
-LABELLED = 16
+LABELLED = 8
 """Pictures that VGG19 names in a run; the deck's way takes a second each."""
+
+ENCODED = 8
+"""Pictures that a network of CLIP's size encodes in a run."""
 
 BUNDLE = "cnn_deck"
 RESULT = PROJECT_ROOT / "reports" / "benchmark.json"
@@ -40,10 +46,10 @@ RESULT = PROJECT_ROOT / "reports" / "benchmark.json"
 def main() -> int:
     """Run all tasks, print the table and write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer pictures and repeats: about two minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer pictures and repeats")
     quick = parser.parse_args().quick
-    pictures, repeats = (64, 3) if quick else (192, 5)
-    seconds, turns = (1.5, 1) if quick else (5.0, 3)
+    pictures, repeats = (64, 2) if quick else (128, 3)
+    seconds, turns = (1.5, 1) if quick else (3.0, 3)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "pictures"
@@ -57,9 +63,13 @@ def main() -> int:
         print("Serving uploads …", flush=True)
         uploads = sorted(folder.glob("[01]/*"))
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
+        print("Starting commands …", flush=True)
+        once |= {
+            "seconds": commands.time_commands(best_bundle() or Path(scratch) / BUNDLE, uploads[0], turns)
+        }
     print("Asking a detector of others' architecture …", flush=True)
     report = {
-        "schema": 1,
+        "schema": 2,
         "machine": describe_machine(),
         "pictures": origin,
         "repeats": repeats,
@@ -104,35 +114,73 @@ def make_picture(path: Path, seed: int) -> None:
 
 
 def make_tasks(folder: Path, scratch: Path) -> tuple[list[Task], dict[str, float]]:
-    """The comparisons, and what our way pays once before the first of them."""
-    from benchmarks import deck_way, labelling, our_way
+    """The comparisons, and what our way pays once before the first of them.
+
+    Whatever else is to be timed adds its task at the end: a module of its own here, with one function that
+    takes paths of pictures and gives a `Task`.
+    """
+    from benchmarks import deck_way, encoding, labelling, our_way
 
     images = our_way.list_images(folder)
+    paths = [folder / name for name in images["file_name"]]
     started = time.perf_counter()
     cache = our_way.build_cache(images, folder, scratch / "cache")
     once = {"decoding_pictures_per_second": round(len(images) / (time.perf_counter() - started), 1)}
-    examples, paths = our_way.all_examples(images), [folder / name for name in images["file_name"]]
+    examples = our_way.all_examples(images)
     predictor = our_way.make_predictor(scratch / BUNDLE)
     one = cache.gather(np.array([0]))
-    few = paths[:: max(1, len(paths) // 64)]
-    number, calls = len(images), 10
+    few, calls = paths[:: max(1, len(paths) // 64)], 10
+    answering = answering_needs(scratch / BUNDLE)
     tasks = [
-        Task("feeding one epoch", number, deck_way.make_feed(folder), our_way.make_feed(cache, examples)),
-        Task("training one epoch", number, deck_way.make_epoch(folder), our_way.make_epoch(cache, examples)),
+        Task(
+            "feeding one epoch",
+            len(paths),
+            our_way.make_feed(cache, examples),
+            deck_way.make_feed(folder),
+            (Need(one.nbytes, copying()),),
+        ),
+        Task(
+            "training one epoch",
+            len(paths),
+            our_way.make_epoch(cache, examples),
+            deck_way.make_epoch(folder),
+            our_way.training_needs(),
+        ),
         Task(
             "one prediction a call",
             calls,
-            repeatedly(calls, deck_way.make_predict_pixels(one)),
             repeatedly(calls, lambda: predictor.predict_pixels(one)),
+            repeatedly(calls, deck_way.make_predict_pixels(one)),
+            answering,
         ),
         Task(
             "a folder of files",
             len(few),
-            deck_way.make_predict_files(few),
             lambda: list(predictor.predict_files(few)),
+            deck_way.make_predict_files(few),
+            (*answering, decoding_need(few)),
         ),
-        labelling.labelling_task(few[:LABELLED]),
+        Task(
+            "scanning files",
+            len(paths),
+            lambda: our_way.scan(images, folder),
+            needs=(decoding_need(paths),),
+        ),
+        Task(
+            "decoding files",
+            len(paths),
+            our_way.make_decoding(images, folder, scratch / "decoded"),
+            deck_way.make_decoding(paths),
+            (decoding_need(paths),),
+        ),
+        labelling.vgg19_task(few[:LABELLED]),
+        labelling.lite0_task(few),
+        encoding.clip_task(few[:ENCODED], scratch / "clip"),
     ]
+    best = best_bundle()
+    if best and (best / ENCODER_FILE).is_file():
+        name = "encoding, the improved model's encoder"
+        tasks.append(encoding.encoding_task(name, best / ENCODER_FILE, few[: 2 * ENCODED]))
     return tasks, once
 
 
@@ -188,16 +236,25 @@ def as_table(report: dict[str, Any]) -> str:
         f"training in {machine['training_precision']}",
         f"decoding into the cache, once: {report['once']['decoding_pictures_per_second']} pictures/s",
         "",
-        f"{'pictures a second':<24}{'the deck':>10}{'here':>10}{'faster':>9}{'cores: deck':>13}{'here':>6}",
+        *(f"{name}: {seconds} s" for name, seconds in report["once"].get("seconds", {}).items()),
+        "",
+        f"{'pictures a second':<40}{'other':>9}{'here':>9}{'faster':>9}{'limit':>9}{'share':>8}{'cores':>7}",
     ]
     for row in report["tasks"]:
-        deck, ours = row["deck"], row["ours"]
+        other, ours, limit = row.get("deck", {}), row["ours"], row.get("limit", {})
+        share = f"{limit['share']:.0%}" if limit else ""
         lines.append(
-            f"{row['name']:<24}{deck['pictures_per_second']:>10}{ours['pictures_per_second']:>10}"
-            f"{row['times_faster']:>8}×{deck['busy_cores']:>13}{ours['busy_cores']:>6}"
+            f"{row['name']:<40}{other.get('pictures_per_second', ''):>9}{ours['pictures_per_second']:>9}"
+            f"{times_text(row):>9}{limit.get('pictures_per_second', ''):>9}"
+            f"{share:>8}{ours['busy_cores']:>7}"
         )
     lines += ["", *detector_cost.as_lines(report["detector"]), *evaluating.as_lines(report["evaluating"])]
     return "\n".join([*lines, "", *server.as_lines(report["server"])])
+
+
+def times_text(row: dict[str, Any]) -> str:
+    """How many times as fast as the other way; empty without one."""
+    return f"{row['times_faster']}×" if "times_faster" in row else ""
 
 
 if __name__ == "__main__":

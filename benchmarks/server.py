@@ -17,11 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.limits import Need, Rates, answering_needs, decoding_need
 from src.utils.settings import PROJECT_ROOT
 
 CLIENTS = (1, 8, 32)
@@ -75,16 +76,20 @@ def benchmark_server(
         best: The best model's bundle, if there is one; the deck has no counterpart, so it is measured alone.
 
     Returns:
-        `start_seconds` and `memory_mb` by way, and `clients`: for each number, both ways and `times_faster`.
+        `start_seconds` and `memory_mb` by way, and `clients`: for each number, both ways, `times_faster` and
+        `limit`: the answers a second if a processor only decoded and multiplied.
         The same for `best` under that name.
     """
     bodies = [multipart(path) for path in pictures]
+    read = decoding_need(pictures)
     deck_command = [sys.executable, "-m", "benchmarks.deck_server", str(bundle / "model.keras"), "{port}"]
     with running(deck_command) as deck, running(*our_command(bundle)) as ours:
-        report = measure_servers({"deck": deck, "ours": ours}, bodies, seconds, repeats)
+        needs = (*answering_needs(bundle), read)
+        report = measure_servers({"deck": deck, "ours": ours}, bodies, seconds, repeats, needs)
     if best:
         with running(*our_command(best)) as ours:
-            report["best"] = measure_servers({"ours": ours}, bodies, seconds, repeats)
+            needs = (*answering_needs(best), read)
+            report["best"] = measure_servers({"ours": ours}, bodies, seconds, repeats, needs)
     return report
 
 
@@ -134,22 +139,29 @@ def wait_until_ready(process: subprocess.Popen, port: int) -> None:
 
 
 def measure_servers(
-    servers: dict[str, Server], bodies: list[bytes], seconds: float, repeats: int
+    servers: dict[str, Server],
+    bodies: list[bytes],
+    seconds: float,
+    repeats: int,
+    needs: Sequence[Need] = (),
 ) -> dict[str, Any]:
-    """Ask servers in turns; the first turn does not count."""
+    """Ask servers in turns, and the machine what it could do at most; the first turn does not count."""
     clients = {}
     for number in CLIENTS:
         loads: dict[str, list[Load]] = {name: [] for name in servers}
+        rates = Rates(needs)
         for repeat in range(repeats + 1):
             for name, server in servers.items():
                 load = put_under_load(server, bodies, number, seconds if repeat else min(seconds, 1.0))
                 if repeat:
                     loads[name].append(load)
+            if repeat:
+                rates.measure()
         row = {name: summarise(runs) for name, runs in loads.items()}
         if "deck" in row:
             faster = row["ours"]["requests_per_second"] / row["deck"]["requests_per_second"]
             row["times_faster"] = round(faster, 2)
-        clients[str(number)] = row
+        clients[str(number)] = row | rates.as_limit(row["ours"]["requests_per_second"])
     return {
         "start_seconds": {name: round(server.start_seconds, 1) for name, server in servers.items()},
         "memory_mb": {name: memory_mb(server.process.pid) for name, server in servers.items()},
@@ -243,16 +255,19 @@ def processor_seconds(pid: int) -> float | None:
 
 def as_lines(report: dict[str, Any]) -> list[str]:
     """The report as lines of text."""
-    lines = [f"{'uploads':<24}{'':>10}{'requests/s':>12}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>8}{'faster':>9}"]
+    lines = [
+        f"{'uploads':<24}{'':>10}{'requests/s':>12}{'p50 ms':>9}{'p95 ms':>9}{'cpu ms':>8}{'faster':>9}"
+        f"{'share':>9}"
+    ]
     best = report.get("best", {})
     for title, part in (("", report), ("best: ", best)):
         for number, row in part.get("clients", {}).items():
             for way in ("deck", "ours"):
                 if way in row:
                     faster = f"{row['times_faster']}×" if way == "ours" and "times_faster" in row else ""
-                    lines.append(
-                        _line(f"{title}{number} client{'s' * (number != '1')}", way, row[way], faster)
-                    )
+                    share = f"{row['limit']['share']:.0%}" if way == "ours" and "limit" in row else ""
+                    ends = f"{faster:>9}{share:>9}".rstrip()
+                    lines.append(_line(f"{title}{number} client{'s' * (number != '1')}", way, row[way], ends))
     for title, part in (("the deck's CNN", report), ("best", best)):
         for way, seconds in part.get("start_seconds", {}).items():
             memory = part["memory_mb"][way]
@@ -260,9 +275,9 @@ def as_lines(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _line(title: str, way: str, row: dict[str, Any], faster: str) -> str:
+def _line(title: str, way: str, row: dict[str, Any], ends: str) -> str:
     name = {"deck": "the deck", "ours": "here"}[way]
     return (
         f"{title:<24}{name:>10}{row['requests_per_second']:>12}{row['p50_ms']:>9}{row['p95_ms']:>9}"
-        f"{row['processor_ms'] or '?':>8}{faster:>9}"
+        f"{row['processor_ms'] or '?':>8}{ends}"
     )

@@ -1,4 +1,4 @@
-"""Timing two ways of doing the same work, turn by turn."""
+"""Timing two ways of doing the same work turn by turn, beside what the machine could do at most meanwhile."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.limits import Need, Rates
+
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work, done in two ways.
+    """One piece of work, done our way and, where there is one to compare with, in another.
 
     Attributes:
         name: What is done.
         pictures: How many pictures one run handles.
-        deck: Does it the deck's way.
         ours: Does it our way.
+        deck: Does it the other way, if there is one.
+        needs: What a picture needs of the machine at the least; empty if no limit is known.
+        other: What the other way is, if not the deck's.
     """
 
     name: str
     pictures: int
-    deck: Callable[[], Any]
     ours: Callable[[], Any]
+    deck: Callable[[], Any] | None = None
+    needs: tuple[Need, ...] = ()
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,21 +50,29 @@ class Timing:
 
 
 def measure(task: Task, repeats: int) -> dict[str, Any]:
-    """Time both ways in turns, after a run of each that is not counted."""
+    """Time both ways and the machine's limit in turns, after a run of each that is not counted."""
     ways = {"deck": task.deck, "ours": task.ours}
+    ways = {name: work for name, work in ways.items() if work}
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    rates = Rates(task.needs)
     for repeat in range(repeats + 1):
         for name, work in ways.items():
             timing = time_once(work)
             if repeat:
                 runs[name].append(timing)
+        if repeat:
+            rates.measure()
     timings = {name: summarise(task.pictures, pairs) for name, pairs in runs.items()}
-    return {
+    row = {
         "name": task.name,
         "pictures": task.pictures,
         **{name: asdict(timing) for name, timing in timings.items()},
-        "times_faster": round(timings["deck"].seconds / timings["ours"].seconds, 2),
     }
+    if task.other:
+        row["other"] = task.other
+    if "deck" in timings:
+        row["times_faster"] = round(timings["deck"].seconds / timings["ours"].seconds, 2)
+    return row | rates.as_limit(timings["ours"].pictures_per_second)
 
 
 def time_once(work: Callable[[], Any]) -> tuple[float, float]:

@@ -6,16 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks import detector_cost, evaluating, server, timing
+from benchmarks import commands, detector_cost, evaluating, growth, limits, server, timing
 from benchmarks import run as benchmark
+from benchmarks.limits import Need, Probe, Rates
 from benchmarks.run import as_table, collect_pictures, make_picture
 from benchmarks.timing import Task, measure
 from src.utils.files import hash_file
@@ -38,9 +40,15 @@ def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: py
         work()
         return next(timings[calls[-1]])
 
+    def rate() -> float:
+        calls.append("limit")
+        return 100.0
+
     monkeypatch.setattr(timing, "time_once", time_once)
-    row = measure(Task("work", 10, lambda: calls.append("d"), lambda: calls.append("o")), repeats=3)
-    assert calls == ["d", "o"] * 4
+    needs = (Need(2.0, Probe("counting", rate, "numbers/s")),)
+    task = Task("work", 10, lambda: calls.append("o"), lambda: calls.append("d"), needs)
+    row = measure(task, repeats=3)
+    assert calls == ["d", "o", *["d", "o", "limit"] * 3]
     assert row["deck"] == {
         "seconds": 2.0,
         "pictures_per_second": 5.0,
@@ -48,6 +56,114 @@ def test_both_ways_take_turns_and_the_first_round_does_not_count(monkeypatch: py
         "runs": [4.0, 1.0, 2.0],
     }
     assert row["ours"]["pictures_per_second"] == 20.0 and row["times_faster"] == 4.0
+    assert row["limit"]["pictures_per_second"] == 50.0 and row["limit"]["share"] == 0.4
+
+
+def test_work_without_another_way_and_without_a_known_limit() -> None:
+    row = measure(Task("work", 10, lambda: None, other="one session"), repeats=1)
+    assert row.keys() == {"name", "pictures", "ours", "other"}
+
+
+def test_what_a_picture_needs_adds_up_and_the_median_turn_counts() -> None:
+    slow, fast = iter([1e9, 2e9, 4e9]), iter([10.0, 10.0, 10.0])
+    needs = (
+        Need(1e9, Probe("multiplying", lambda: next(slow), "GFLOP/s", 1e9)),
+        Need(1, Probe("decoding", lambda: next(fast), "pictures/s")),
+    )
+    rates = Rates(needs)
+    for _ in range(3):
+        rates.measure()
+    assert rates.as_limit(reached=0.5)["limit"] == {
+        "pictures_per_second": 1.7,  # 1 / (1/2 + 1/10)
+        "share": 0.3,
+        "rates": {
+            "multiplying": {"rate": 2.0, "unit": "GFLOP/s", "needed": 1.0},
+            "decoding": {"rate": 10.0, "unit": "pictures/s", "needed": 1.0},
+        },
+    }
+
+
+def test_a_rate_is_what_was_done_over_the_time_it_took() -> None:
+    assert limits._rate_of(lambda: time.sleep(0.06), 3.0)() == pytest.approx(50, rel=0.3)
+
+
+def test_operations_of_a_keras_network_by_hand() -> None:
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            keras.layers.Conv2D(4, 3),  # 4 × 4 places, 27 weights for each of 4 numbers
+            keras.layers.DepthwiseConv2D(3),  # 2 × 2 places, 9 weights for each of 4 numbers
+            keras.layers.Flatten(),
+            keras.layers.Dense(5),
+        ]
+    )
+    first, rest = 2 * 16 * 27 * 4, 2 * (4 * 9 * 4 + 16 * 5)
+    assert limits.forward_operations(network) == first + rest
+    assert limits.training_operations(network) == 2 * first + 3 * rest
+
+
+def test_operations_of_an_onnx_file_by_hand(tmp_path: Path) -> None:
+    def constant(name: str, *shape: int, kind: type = np.float32) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.ones(shape, kind), name)
+
+    nodes = [
+        helper.make_node("Conv", ["pixels", "kernel"], ["places"]),  # 1 × 4 × 2 × 2, 3 × 9 weights each
+        helper.make_node("Reshape", ["places", "rows_shape"], ["rows"]),  # 1 × 4 × 4
+        helper.make_node("MatMul", ["rows", "square"], ["more"]),  # 1 × 4 × 6, 4 weights each
+        helper.make_node("Einsum", ["more", "more"], ["alike"], equation="nab,ncb->nac"),  # 4 × 4 × 6
+        helper.make_node("Flatten", ["alike"], ["flat"]),  # 1 × 16
+        helper.make_node("Gemm", ["flat", "turned"], ["last"], transB=1),  # 1 × 5, 16 weights each
+        helper.make_node("DynamicQuantizeLinear", ["last"], ["whole", "scale", "zero"]),
+        helper.make_node("MatMulInteger", ["whole", "bytes", "zero"], ["made"]),  # 1 × 7, 5 weights each
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "by_hand",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 4, 4])],
+        [helper.make_tensor_value_info("made", TensorProto.INT32, ["n", 7])],
+        [
+            constant("kernel", 4, 3, 3, 3),
+            numpy_helper.from_array(np.array([1, 4, 4]), "rows_shape"),
+            constant("square", 4, 6),
+            constant("turned", 5, 16),
+            constant("bytes", 5, 7, kind=np.int8),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
+    onnx.save(model, tmp_path / "by_hand.onnx")
+    assert limits.onnx_operations(tmp_path / "by_hand.onnx") == {
+        limits.FLOAT: 2 * (16 * 27 + 24 * 4 + 4 * 4 * 6 + 5 * 16),
+        limits.EIGHT_BIT: 2 * 7 * 5,
+    }
+
+
+@pytest.mark.parametrize("kind", [limits.FLOAT, limits.EIGHT_BIT])
+def test_the_machine_has_a_rate_for_every_kind_of_product(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SIDE", 64)
+    probe = limits.onnx_products(kind)
+    assert probe.name == f"ONNX Runtime, {kind}" and probe.rate() > 0
+
+
+def test_commands_are_timed_and_a_run_only_where_nothing_is_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(commands, "seconds_of", lambda command, repeats: asked.append(command) or 1.5)
+    monkeypatch.setattr(commands, "load_stages", lambda root: ["one", "two"])
+    monkeypatch.setattr(commands, "why_stale", lambda stage, settings: "changed" if stage == "two" else None)
+    told = commands.time_commands(tmp_path, tmp_path / "0.jpg", 1)
+    assert told == {commands.IMPORTING: 1.5, commands.FIRST_ANSWER: 1.5}
+    assert asked[-1][-2:] == [str(tmp_path), str(tmp_path / "0.jpg")]
+    monkeypatch.setattr(commands, "why_stale", lambda stage, settings: None)
+    assert commands.NOTHING_TO_DO in commands.time_commands(tmp_path, tmp_path / "0.jpg", 1)
+
+
+def test_a_command_that_fails_is_not_timed() -> None:
+    assert commands.seconds_of([sys.executable, "-c", ""], 1) > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        commands.seconds_of([sys.executable, "-c", "raise SystemExit(3)"], 1)
 
 
 DETECTOR = {
@@ -62,17 +178,22 @@ DETECTOR = {
 def test_table_shows_every_task() -> None:
     way = {"pictures_per_second": 5.0, "busy_cores": 1.5}
     machine = {"processor": "P", "cores": 2, "load_average": 0.1, "training_precision": "float32, because"}
+    limit = {"pictures_per_second": 10.0, "share": 0.5}
     report = {
         "machine": machine,
         "pictures": "8 pictures",
-        "once": {"decoding_pictures_per_second": 700.0},
-        "tasks": [{"name": "some work", "deck": way, "ours": way, "times_faster": 1.0}],
+        "once": {"decoding_pictures_per_second": 700.0, "seconds": {"asking": 0.5}},
+        "tasks": [
+            {"name": "some work", "deck": way, "ours": way, "times_faster": 1.0, "limit": limit},
+            {"name": "alone", "ours": way},
+        ],
         "evaluating": {},
         "server": {"clients": {}},
         "detector": {"network": "N", "parameters": 2_000_000, "precisions": {"8 bits": DETECTOR}},
     }
     table = [line.split() for line in as_table(report).splitlines()]
-    assert ["some", "work", "5.0", "5.0", "1.0×", "1.5", "1.5"] in table
+    assert ["some", "work", "5.0", "5.0", "1.0×", "10.0", "50%", "1.5"] in table
+    assert ["alone", "5.0", "1.5"] in table and ["asking:", "0.5", "s"] in table
     assert table[-1][:2] == ["uploads", "requests/s"]
     assert ["N,", "2.0", "million", "parameters"] in table
     assert ["8", "bits", "22.5", "70.0", "20.5", "1.9", "250.0"] in table
@@ -174,19 +295,23 @@ def test_servers_are_asked_in_turns_and_failures_are_no_answers(tmp_path: Path) 
     with server.running(command) as one, server.running(command) as other:
         assert one.start_seconds > 0 and one.port != other.port
         bodies = [server.multipart(tmp_path / "0.jpg")]
-        report = server.measure_servers({"deck": one, "ours": other}, bodies, seconds=0.2, repeats=1)
+        needs = (Need(1, Probe("counting", lambda: 1000.0, "numbers/s")),)
+        report = server.measure_servers({"deck": one, "ours": other}, bodies, 0.2, repeats=1, needs=needs)
     assert one.process.poll() is not None
     assert list(report["clients"]) == ["1", "8", "32"]
     for row in report["clients"].values():
         assert row["times_faster"] == pytest.approx(
             row["ours"]["requests_per_second"] / row["deck"]["requests_per_second"], rel=0.05
         )
+        share = row["ours"]["requests_per_second"] / 1000
+        assert row["limit"]["share"] == pytest.approx(share, abs=0.001)
         for way in ("deck", "ours"):
             assert 0 < row[way]["p50_ms"] <= row[way]["p95_ms"]
             assert row[way]["failed"] > 0
     lines = server.as_lines(report | {"best": {}})
-    assert lines[1].startswith("1 client ") and lines[6].startswith("32 clients ") and lines[6].endswith("×")
-    assert lines[7].startswith("the deck's CNN, deck: ready after 0.")
+    assert lines[1].startswith("1 client ") and lines[6].startswith("32 clients ")
+    assert "×" in lines[6] and lines[6].endswith("%")
+    assert lines[7].startswith("the deck's CNN, deck: ready after ")
 
 
 def test_rates_and_percentiles() -> None:
@@ -228,3 +353,41 @@ def test_memory_and_processor_time_count_children_too() -> None:
         finally:
             for pid in reversed(pids):
                 os.kill(pid, signal.SIGKILL)
+
+
+# --- growth -----------------------------------------------------------------------------------------------
+
+
+def grown(seconds: float, peak: float = 0.5) -> dict[str, dict[str, float]]:
+    return {"scan": {"seconds": seconds, "peak_gb": peak}, "split": {"seconds": 0.001, "peak_gb": 0.1}}
+
+
+def test_growth_names_the_step_that_grows_faster_than_the_pictures() -> None:
+    flat = {100: grown(1.0), 1000: grown(11.0)}
+    assert growth.find_problems(flat) == []
+    assert growth.find_problems({100: grown(1.0), 1000: grown(30.0)}) == [
+        "scan: a picture costs 3.0 times as much as among 100."
+    ]
+    assert growth.find_problems({100: grown(1.0, peak=2.5)}) == [
+        "100 pictures took 2.5 GB of memory, more than 2."
+    ]
+    table = [line.split() for line in growth.as_table(flat).splitlines()]
+    assert table[1] == ["scan", "10,000.0", "11,000.0"] and table[-1] == [
+        "peak",
+        "memory,",
+        "GB",
+        "0.50",
+        "0.50",
+    ]
+
+
+def test_growth_walks_from_files_to_an_evaluated_split(tmp_path: Path) -> None:
+    measured = growth.walk(tmp_path, 120)
+    assert {
+        "scan",
+        "merge near-duplicates",
+        "fill the pixel cache",
+        "bootstrap",
+        "evaluate",
+    } <= measured.keys()
+    assert all(step["seconds"] > 0 and step["peak_gb"] > 0 for step in measured.values())

@@ -12,10 +12,12 @@ from src.utils.pipeline.publish import (
     SHOWING,
     clean_outputs,
     fill_blocks,
+    keep_benchmark,
     lighter_picture,
     publish,
     read_facts,
     shown_figures,
+    speed_block,
 )
 from src.utils.pipeline.stages import load_stages, mark_done, stage_inputs
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
@@ -45,12 +47,24 @@ def way(rate):
     return {"requests_per_second": rate, "p50_ms": 90.4, "p95_ms": 210.0}
 
 
+def limit(most, share, rate):
+    return {
+        "pictures_per_second": most,
+        "share": share,
+        "rates": {"L, float32": {"rate": rate, "unit": "GFLOP/s", "needed": 1.0}},
+    }
+
+
 BENCHMARK = {
-    "machine": {"processor": "P", "cores": 2},
+    "machine": {"processor": "P", "cores": 2, "training_precision": "float32, because of P"},
     "pictures": "8 pictures",
+    "once": {"seconds": {"import it": 0.42, "ask it": 1.0}},
     "tasks": [
         {"name": "work", "deck": {"pictures_per_second": 5.0}, "ours": {"pictures_per_second": 1250.0}}
-        | {"times_faster": 250.0}
+        | {"times_faster": 250.0, "limit": limit(2000.0, 0.625, 88.0)},
+        {"name": "more", "other": "one session"}
+        | {"deck": {"pictures_per_second": 2.0}, "ours": {"pictures_per_second": 3.0}, "times_faster": 1.5},
+        {"name": "alone", "ours": {"pictures_per_second": 7.0}, "limit": limit(9.0, 0.778, 92.0)},
     ],
     "server": {
         "start_seconds": {"deck": 9.1, "ours": 1.2},
@@ -71,8 +85,14 @@ def test_speed_is_shown_from_the_benchmark_and_left_alone_without_one():
     )
     assert fill_blocks(text, {"results": RESULTS}) == text
     filled = fill_blocks(text, {"benchmark": BENCHMARK})
-    assert "| work | 5.0 | 1,250.0 | 250.0× |" in filled
+    assert "| work | 5.0 | 1,250.0 | 250.0× | 2,000.0 | 62% |" in filled
+    assert "| more | 2.0 (one session) | 3.0 | 1.5× |  |  |" in filled
+    assert "| alone |  | 7.0 |  | 9.0 | 78% |" in filled
     assert "| uploads from 1 client | 10.0 | 55.0 | 5.5× |" in filled
+    assert "| uploads to `best` from 1 client |  | 9.0 |  |" in filled
+    assert "measured in the same turns: L, float32 90 GFLOP/s." in filled
+    assert "Training is in float32, because of P." in filled
+    assert "From start to end: import it 0.4 s, ask it 1.0 s." in filled
     assert "| best | gunicorn, as set up here | 3.0 | 800 | 9.0 (90, 210) |" in filled
     assert "| the deck's CNN | the deck's development server | 9.1 | 700 | 10.0 (90, 210) |" in filled
     assert "P, 2 cores, 8 pictures" in filled
@@ -90,6 +110,25 @@ def test_what_a_detector_costs_is_shown_once_it_was_measured():
         and "| 32 bits | 23 | 70 | 20.5 | 1.9 | – |" in filled
     )
     assert "ViT-S/16, 21.8 million parameters" in filled and "P, 2 cores." in filled
+
+
+def test_each_kind_of_processor_keeps_its_newest_benchmark(tmp_path):
+    def report(processor, cores):
+        return BENCHMARK | {"machine": BENCHMARK["machine"] | {"processor": processor, "cores": cores}}
+
+    def promote(processor, cores):
+        keep_benchmark(tmp_path, report(processor, cores))
+        write_json(tmp_path / "benchmark.json", report(processor, cores))
+
+    for processor, cores in (("Intel(R) Xeon(R) Processor", 2), ("AMD EPYC", 4), ("AMD EPYC", 8)):
+        promote(processor, cores)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["benchmark.json", "benchmark_intel_xeon.json"]
+    shown = speed_block(read_facts(tmp_path)["benchmark"])
+    assert shown.index("AMD EPYC, 8 cores") < shown.index("Intel(R) Xeon(R) Processor, 2 cores")
+    assert shown.count("| work | 5.0 |") == 2
+    promote("Intel(R) Xeon(R) Processor", 16)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["benchmark.json", "benchmark_amd_epyc.json"]
 
 
 def test_an_unknown_block_is_an_error():

@@ -10,6 +10,7 @@ import pytest
 
 from src.utils.estimate import Estimate
 from src.utils.files import write_json
+from src.utils.pipeline import run
 from src.utils.pipeline.run import (
     Console,
     StageFailed,
@@ -230,6 +231,16 @@ def test_the_run_executes_skips_and_continues(project, capsys):
     assert "Title?" in page
     assert run_all(settings, stages, force=False, console=Console()) == 0
     assert "[2/2] 02_second  up to date" in capsys.readouterr().err
+
+
+def test_a_run_with_nothing_to_do_merges_nothing_unless_what_was_merged_is_gone(project, monkeypatch):
+    finish(project)
+    settings, merged = Settings.from_env({}, root=project), []
+    monkeypatch.setattr(run.Settings, "from_env", lambda: settings)
+    monkeypatch.setattr(run, "merge_results", lambda settings: merged.append(settings.source))
+    assert main([]) == 0 and merged == ["sample"]
+    (settings.reports_dir / "metrics.json").write_text("{}")
+    assert main([]) == 0 and merged == ["sample"]
 
 
 def test_last_words_of_a_progress_bar():

@@ -108,21 +108,25 @@ def _equal(values: np.ndarray) -> np.ndarray:
 def _near(hashes: np.ndarray, max_distance: int) -> np.ndarray:
     """Pairs of positions, int [n, 2], whose hashes (uint64) are near; for equal ones as in `_equal`.
 
-    Cut into `max_distance` + 1 bands, two near hashes are equal in at least one of them (the pigeonhole
-    principle), so only hashes that share a band are compared: 44 million pairs instead of 3.2 billion for
+    Cut into `max_distance` + 2 bands, two near hashes are equal in at least two of them (the pigeonhole
+    principle), so only hashes that share two bands are compared: 1.4 million pairs instead of 3.2 billion for
     80,000 pictures, and none is missed.
     """
     different, first = np.unique(hashes, return_index=True)
     pairs = [_equal(hashes)]
-    cuts = np.linspace(0, 64, max_distance + 2).astype(int)
-    for low, high in itertools.pairwise(cuts):
-        band = (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
-        order = np.argsort(band, kind="stable")
-        band, ordered = band[order], different[order]
+    cuts = np.linspace(0, 64, max_distance + 3).astype(int)
+    bands = [
+        (different >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
+        for low, high in itertools.pairwise(cuts)
+    ]
+    for one, other in itertools.combinations(bands, 2):
+        both = one << np.uint64(32) | other
+        order = np.argsort(both, kind="stable")
+        both, ordered = both[order], different[order]
         step, left = 1, np.arange(len(ordered))
-        while len(left):  # neighbours in the sorted band, then next neighbours, while there are equal ones
+        while len(left):  # neighbours in the sorted bands, then next neighbours, while there are equal ones
             left = left[left + step < len(ordered)]
-            left = left[band[left] == band[left + step]]
+            left = left[both[left] == both[left + step]]
             near = left[np.bitwise_count(ordered[left] ^ ordered[left + step]) <= max_distance]
             pairs.append(first[np.column_stack([order[near], order[near + step]])])
             step += 1

@@ -12,6 +12,7 @@ import base64
 import io
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,6 +30,9 @@ from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
 SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md", "docs/DETECTORS.md")
 """Documents with generated blocks and promoted figures."""
+
+ELSEWHERE = "elsewhere"
+"""Entry of the benchmark's facts: the reports of other processors."""
 
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
@@ -87,25 +91,64 @@ def notebooks_block(results: dict[str, Any]) -> str:
 
 
 def speed_block(benchmark: dict[str, Any]) -> str:
-    """Work done our way and the deck's way in one run, and the servers of both."""
-    tasks = [
-        [
-            task["name"],
-            *(f"{task[way]['pictures_per_second']:,.1f}" for way in ("deck", "ours")),
-            f"{task['times_faster']:.1f}×",
+    """The speed on each kind of processor that was measured, the newest report first."""
+    return "\n\n".join(_speed_of(report) for report in (benchmark, *benchmark.get(ELSEWHERE, ())))
+
+
+def _speed_of(benchmark: dict[str, Any]) -> str:
+    """Work done our way and another, beside the machine's limit, and the rates that the limits come from."""
+    server = benchmark["server"]
+    rows = [_speed_row(task["name"], task, "pictures_per_second") for task in benchmark["tasks"]]
+    for to, part in (("", server), (" to `best`", server.get("best", {}))):
+        rows += [
+            _speed_row(f"uploads{to} from {number} client{'s' * (number != '1')}", row, "requests_per_second")
+            for number, row in part.get("clients", {}).items()
         ]
-        for task in benchmark["tasks"]
+    table = markdown_table(
+        ["pictures per second", "the deck's way", "here", "faster", "limit", "reached"], rows
+    )
+    sentences = (
+        _measured_on(benchmark),
+        f"Training is in {benchmark['machine']['training_precision']}.",
+        *_limits_of(benchmark),
+        *_seconds_of(benchmark),
+    )
+    return f"{table}\n\n{' '.join(sentences)}"
+
+
+def _speed_row(title: str, row: dict[str, Any], rate: str) -> list[str]:
+    """A line of the table; what was not measured stays empty."""
+    limit, other = row.get("limit"), f" ({row['other']})" if "other" in row else ""
+    return [
+        title,
+        f"{row['deck'][rate]:,.1f}{other}" if "deck" in row else "",
+        f"{row['ours'][rate]:,.1f}",
+        f"{row['times_faster']:.1f}×" if "times_faster" in row else "",
+        f"{limit['pictures_per_second']:,.1f}" if limit else "",
+        f"{limit['share']:.0%}" if limit else "",
     ]
-    served = [
-        [
-            f"uploads from {number} client{'s' * (number != '1')}",
-            *(f"{row[way]['requests_per_second']:,.1f}" for way in ("deck", "ours")),
-            f"{row['times_faster']:.1f}×",
-        ]
-        for number, row in benchmark["server"]["clients"].items()
+
+
+def _limits_of(benchmark: dict[str, Any]) -> list[str]:
+    """What the limits come from: the machine's rates, medians over all rows that they stand for."""
+    rates: dict[tuple[str, str], list[float]] = {}
+    for row in (*benchmark["tasks"], *benchmark["server"]["clients"].values()):
+        for name, one in row.get("limit", {}).get("rates", {}).items():
+            rates.setdefault((name, one["unit"]), []).append(one["rate"])
+    if not rates:
+        return []
+    told = [f"{name} {statistics.median(some):,.0f} {unit}" for (name, unit), some in rates.items()]
+    return [
+        "The limit is what the machine could do if it did nothing but the multiplying, decoding or copying "
+        f"that the work cannot do without, measured in the same turns: {', '.join(told)}."
     ]
-    table = markdown_table(["pictures per second", "the deck's way", "here", "faster"], tasks + served)
-    return f"{table}\n\n{_measured_on(benchmark)}"
+
+
+def _seconds_of(benchmark: dict[str, Any]) -> list[str]:
+    """How long commands take."""
+    seconds = benchmark.get("once", {}).get("seconds", {})
+    told = [f"{name} {number:.1f} s" for name, number in seconds.items()]
+    return [f"From start to end: {', '.join(told)}."] if told else []
 
 
 def serving_block(benchmark: dict[str, Any]) -> str:
@@ -195,7 +238,30 @@ def read_facts(docs: Path) -> dict[str, dict[str, Any]]:
     """The promoted reports that are there, by name: what blocks are made from."""
     names = {source for source, _ in BLOCKS.values()}
     files = {name: docs / f"{name}.json" for name in names}
-    return {name: read_json(file, read_estimates) for name, file in files.items() if file.is_file()}
+    facts = {name: read_json(file, read_estimates) for name, file in files.items() if file.is_file()}
+    if "benchmark" in facts:
+        facts["benchmark"][ELSEWHERE] = [read_json(file) for file in sorted(docs.glob("benchmark_*.json"))]
+    return facts
+
+
+def keep_benchmark(docs: Path, report: dict[str, Any]) -> None:
+    """Put a promoted benchmark aside if it comes from another processor than the one that replaces it.
+
+    Args:
+        docs: The folder with `benchmark.json`; of each other processor it keeps the newest report.
+        report: What is about to be promoted.
+    """
+    promoted = docs / "benchmark.json"
+    if promoted.is_file():
+        processor = read_json(promoted)["machine"]["processor"]
+        promoted.replace(docs / _benchmark_of(processor))
+    (docs / _benchmark_of(report["machine"]["processor"])).unlink(missing_ok=True)
+
+
+def _benchmark_of(processor: str) -> str:
+    """File name of another processor's report, such as `benchmark_intel_xeon.json`."""
+    words = re.findall("[a-z0-9]+", re.sub(r"\(\w+\)| processor", "", processor.lower()))
+    return f"benchmark_{'_'.join(words)}.json"
 
 
 def fill_blocks(text: str, facts: dict[str, dict[str, Any]]) -> str:
@@ -309,6 +375,8 @@ def publish(root: Path = PROJECT_ROOT) -> list[Path]:
         (root / "reports" / "benchmark.json", "benchmark.json"),
     ):
         if report.is_file():
+            if promoted == "benchmark.json":
+                keep_benchmark(docs, read_json(report))
             write_text(docs / promoted, json.dumps(read_json(report), indent=2) + "\n")
             written.append(docs / promoted)
     facts = read_facts(docs)

@@ -183,7 +183,7 @@ def failure(stage: Stage, notebook, reason: str) -> str:
 
 
 def run_stage(stage: Stage, settings: Settings, console: Console, title: str) -> float:
-    """Run one stage and remember its inputs; return the seconds it took.
+    """Run one stage, merge its results with the others' and remember its inputs; return the seconds it took.
 
     Raises:
         StageFailed: A cell raised an error, or a promised file was not written.
@@ -195,6 +195,7 @@ def run_stage(stage: Stage, settings: Settings, console: Console, title: str) ->
     # What was missing before, the stage made itself (01 fills data/raw, which it also reads).
     inputs = {name: after.get(name, value) if value == "missing" else value for name, value in before.items()}
     seconds = time.monotonic() - began
+    merge_results(settings)  # before the stage counts as done: what is up to date is merged
     try:
         mark_done(stage, settings, inputs, seconds)
     except FileNotFoundError as error:
@@ -226,7 +227,6 @@ def run_all(settings: Settings, stages: list[Stage], force: bool, console: Conso
             continue
         console.line(f"{title}  running ({reason}; about {stage.minutes:g} min on the sample)")
         seconds = run_stage(stage, settings, console, title)
-        merge_results(settings)
         console.line(f"{title}  done in {clock(seconds)}")
         ran += 1
     return ran
@@ -283,7 +283,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.line("Interrupted. Run the same command again to continue from here.")
         return 130
-    merge_results(settings)
+    if not (settings.reports_dir / "metrics.json").is_file():
+        merge_results(settings)
     did = f"{ran} of {len(stages)} notebooks ran" if ran else "everything was up to date"
     console.line(f"Done in {clock(time.monotonic() - began)}: {did}.")
     for line in closing(settings):

