@@ -296,7 +296,7 @@ def test_servers_are_asked_in_turns_and_failures_are_no_answers(tmp_path: Path) 
         assert one.start_seconds > 0 and one.port != other.port
         bodies = [server.multipart(tmp_path / "0.jpg")]
         needs = (Need(1, Probe("counting", lambda: 1000.0, "numbers/s")),)
-        report = server.measure_servers({"deck": one, "ours": other}, bodies, 0.2, repeats=1, needs=needs)
+        report = server.measure_servers({"deck": one, "ours": other}, bodies, 0.3, repeats=1, needs=needs)
     assert one.process.poll() is not None
     assert list(report["clients"]) == ["1", "8", "32"]
     for row in report["clients"].values():
