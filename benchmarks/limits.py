@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 SIDE = 1536
 """Rows and columns of the matrices that are multiplied."""
 
-COPIED = 1 << 28
-"""Bytes that are copied at a time, many times what a cache holds."""
+COPIED = 1 << 27
+"""Bytes that are copied at a time, several times what a cache holds."""
 
 PROBED_SECONDS = 0.1
 """How long a rate is measured at least."""
