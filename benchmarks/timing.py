@@ -72,7 +72,7 @@ def measure(task: Task, repeats: int) -> dict[str, Any]:
         row["other"] = task.other
     if "deck" in timings:
         row["times_faster"] = round(timings["deck"].seconds / timings["ours"].seconds, 2)
-    return row | rates.as_limit(timings["ours"].pictures_per_second)
+    return row | rates.as_limit(task.pictures / timings["ours"].seconds)
 
 
 def time_once(work: Callable[[], Any]) -> tuple[float, float]:
