@@ -57,11 +57,10 @@ def main() -> int:
         with quiet_start():
             tasks, once = make_tasks(folder, Path(scratch))
         rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
-        print("Judging a detector …", flush=True)
-        most = len(list(folder.glob("[01]/*"))) if quick else evaluating.PICTURES
-        judged = evaluating.benchmark_evaluating(folder, Path(scratch), best_bundle(), most)
-        print("Serving uploads …", flush=True)
         uploads = sorted(folder.glob("[01]/*"))
+        print("Judging a detector …", flush=True)
+        judged = evaluating.benchmark_evaluating(folder, Path(scratch), best_bundle(), len(uploads))
+        print("Serving uploads …", flush=True)
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
         print("Starting commands …", flush=True)
         once |= {
