@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from src.utils.code import code_digest
 from src.utils.data.machines import SCHEDULER_VARIABLE, compute_values, in_order
+from src.utils.data.pictures.bucket import is_in_bucket, read_object, walk_bucket
 from src.utils.data.pictures.decode import BYTES_PER_PIXEL, MAX_PIXELS, open_image
 from src.utils.data.pictures.formats import list_formats
 from src.utils.data.pictures.listing import say_left_out, walk_pictures
@@ -96,9 +97,9 @@ def list_inputs(argument: str, left_out: Counter[str]) -> Iterator[str]:
     """Name the pictures an argument stands for.
 
     Args:
-        argument: A picture, a folder (all pictures below it, sorted), a link, `-` for a picture on standard
-            input, or `@list.txt` for a file that has one of the others on each line.
-        left_out: Counts, by kind, what was left out of folders.
+        argument: A picture, a folder or `s3://bucket/prefix` (all pictures below it, sorted), a link, `-` for
+            a picture on standard input, or `@list.txt` for a file that has one of the others on each line.
+        left_out: Counts, by kind, what was left out of folders and buckets.
 
     Yields:
         Names for `predict`. What holds no picture or cannot be listed stands for itself, so that it ends up
@@ -117,7 +118,12 @@ def list_inputs(argument: str, left_out: Counter[str]) -> Iterator[str]:
 
 def _list_pictures(name: str, left_out: Counter[str]) -> Iterator[str]:
     found = False
-    if name and not is_url(name) and _is_folder(name):
+    if is_in_bucket(name):
+        with contextlib.suppress(UserError):  # `_load` says that it may not be listed
+            for picture in walk_bucket(name, left_out):
+                found = True
+                yield picture
+    elif name and not is_url(name) and _is_folder(name):
         with contextlib.suppress(OSError):  # `_load` says that it may not be opened
             for picture in walk_pictures(Path(name), left_out):
                 found = True
@@ -215,6 +221,8 @@ def _load(name: str, start: Path) -> Source:
         return _read_standard_input()
     if is_url(name):
         return fetch_image(name).data
+    if is_in_bucket(name):
+        return open_image(read_object(name), name=name)
     path = start / name
     if name.startswith("@") and not os.path.lexists(path):
         _read_list(name)  # it was tried before: this says why it failed
@@ -284,7 +292,8 @@ def _parser() -> argparse.ArgumentParser:
         "inputs",
         nargs="+",
         metavar="PATH_OR_URL",
-        help="a picture, a folder (read recursively), a link, - for a picture on standard input, "
+        help="a picture, a folder or s3://bucket/prefix (read recursively), a link, - for a picture on "
+        "standard input, "
         "or @list.txt for a file with one of these a line",
     )
     parser.add_argument(

@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pandas as pd
 import pytest
+from botocore.client import BaseClient
+from moto.server import ThreadedMotoServer
 
 from src.utils import predict
 from src.utils.data import cluster as several
@@ -34,8 +37,32 @@ PICTURES = 150
 """More than two parts."""
 
 
+BUCKET = "pictures-of-mine"
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def bucket() -> Iterator[BaseClient]:
+    """An S3 server on this machine with an empty bucket, which this process and its workers are told of."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "an-id",
+            "AWS_SECRET_ACCESS_KEY": "a-key",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ALLOW_HTTP": "true",
+        }.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, bucket: BaseClient) -> Iterator[Cluster]:
     """A scheduler and two workers that nothing happens to."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as processes:
         processes.start_scheduler()
@@ -128,6 +155,39 @@ def test_predictions_are_the_same_with_their_bad_pictures(
     lines = there[1].splitlines()
     assert len(lines) == 1 + PICTURES + 2 and b"bad.png is a text file" in lines[-2]
     assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_pictures_in_a_bucket_are_the_same(
+    here_and_there, bucket: BaseClient, pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw_dir, images = pictures
+    make_bundle(tmp_path / "best")
+    names = images["file_name"][:3]
+    for name in names:
+        bucket.upload_file(str(raw_dir / name), BUCKET, f"all/{name}")
+    bucket.put_object(Bucket=BUCKET, Key="all/notes.txt", Body=b"no picture")
+    bucket.put_object(Bucket=BUCKET, Key="all/z.png", Body=b"no picture")
+    bucket.put_object(Bucket=BUCKET, Key="allotment/other.png", Body=b"elsewhere")
+    monkeypatch.chdir(tmp_path)
+
+    def call(place: str) -> list[str]:
+        addresses = [f"s3://{BUCKET}/all/", f"s3://{BUCKET}/gone.png"]
+        assert predict.main(["--model", "best", "--csv", f"{place}.csv", *addresses]) == 1
+        return Path(f"{place}.csv").read_text().splitlines()[1:]
+
+    here, there = here_and_there(call)
+    assert here == there
+    assert [line.split(",")[0] for line in there] == [
+        *(f"s3://{BUCKET}/all/{name}" for name in sorted(names)),
+        f"s3://{BUCKET}/all/z.png",
+        f"s3://{BUCKET}/gone.png",
+    ]
+    assert "is a text file" in there[-2] and "does not exist" in there[-1]
+    local = [str(raw_dir / name) for name in sorted(names)]
+    monkeypatch.delenv("SCHEDULER")
+    assert predict.main(["--model", "best", "--csv", "local.csv", *local]) == 0
+    answers = [line.split(",", 1)[1] for line in Path("local.csv").read_text().splitlines()[1:]]
+    assert answers == [line.split(",", 1)[1] for line in there[:3]]
 
 
 def test_a_slow_worker_holds_nothing_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

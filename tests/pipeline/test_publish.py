@@ -14,8 +14,10 @@ from src.utils.pipeline.publish import (
     fill_blocks,
     keep_benchmark,
     lighter_picture,
+    million_block,
     publish,
     read_facts,
+    scaling_block,
     shown_figures,
     speed_block,
 )
@@ -237,3 +239,34 @@ def test_documents_say_what_the_promoted_run_says(name):
     assert fill_blocks(text, facts) == text
     for figure in shown_figures(text):
         assert (PROJECT_ROOT / "docs" / "figures" / figure).is_file(), figure
+
+
+def test_a_million_pictures_are_divided_among_machines():
+    machine = {"processor": "P", "cores": 2}
+    benchmark = {
+        "machine": machine,
+        "pictures": "8 pictures",
+        "once": {"decoding_pictures_per_second": 1000.0},
+        "tasks": [
+            {"name": "a folder of files", "ours": {"pictures_per_second": 100.0}},
+            {"name": "training one epoch", "ours": {"pictures_per_second": 5.0}},
+        ],
+    }
+    lines = million_block(benchmark).splitlines()
+    assert lines[2] == "| decoding into the pixel cache, once | 1,000.0 | 0.28 | 0.03 | 0.00 |"
+    assert lines[3] == "| a folder of files | 100.0 | 2.78 | 0.28 | 0.03 |"
+    assert lines[4] == "" and lines[5].startswith("P, 2 cores, 8 pictures")  # training is not divided
+
+
+def test_scaling_is_shown_by_the_number_of_workers():
+    several = {
+        "machine": {"processor": "P", "cores": 2, "load_average": 1.5},
+        "pictures": "8 pictures",
+        "rows": [
+            {"workers": workers, "pictures_per_second": {"looking at files": rate}}
+            for workers, rate in ((0, 20.0), (1, 10.0), (2, 19.0))
+        ],
+    }
+    lines = scaling_block(several).splitlines()
+    assert lines[0] == "| pictures a second | looking at files |"
+    assert lines[2:5] == ["| without a scheduler | 20.0 |", "| 1 worker | 10.0 |", "| 2 workers | 19.0 |"]

@@ -28,11 +28,19 @@ from src.utils.names import interval_text, metric_name, model_name
 from src.utils.pipeline.stages import load_stages, why_stale
 from src.utils.settings import PROJECT_ROOT, Settings, UserError
 
-SHOWING = ("README.md", "MODEL_CARD.md", "notebooks/README.md", "docs/DEPLOYMENT.md", "docs/DETECTORS.md")
+SHOWING = (
+    *("README.md", "MODEL_CARD.md", "notebooks/README.md"),
+    *("docs/DEPLOYMENT.md", "docs/DETECTORS.md", "docs/SEVERAL_MACHINES.md"),
+)
 """Documents with generated blocks and promoted figures."""
 
 ELSEWHERE = "elsewhere"
 """Entry of the benchmark's facts: the reports of other processors."""
+
+MILLION = 1_000_000
+MACHINES = (1, 10, 100)
+PICTURE_WISE = ("a folder of files", "VGG19 labels of files")
+"""Tasks of the benchmark that can be divided among machines picture by picture."""
 
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
@@ -215,6 +223,43 @@ def detector_block(benchmark: dict[str, Any]) -> str:
     )
 
 
+def million_block(benchmark: dict[str, Any]) -> str:
+    """Hours that a million pictures take on machines like the one measured: its own rates and a division."""
+    decoding = benchmark["once"]["decoding_pictures_per_second"]
+    rates = {"decoding into the pixel cache, once": decoding} | {
+        task["name"]: task["ours"]["pictures_per_second"]
+        for task in benchmark["tasks"]
+        if task["name"] in PICTURE_WISE
+    }
+    rows = [
+        [name, f"{rate:,.1f}", *(f"{MILLION / rate / 3600 / machines:,.2f}" for machines in MACHINES)]
+        for name, rate in rates.items()
+    ]
+    counted = [f"hours, {machines} machine{'s' * (machines > 1)}" for machines in MACHINES]
+    table = markdown_table(["work", "pictures a second here", *counted], rows)
+    return f"{table}\n\n{_measured_on(benchmark)}"
+
+
+def scaling_block(several: dict[str, Any]) -> str:
+    """Pictures a second by the number of workers."""
+    machine = several["machine"]
+    rows = [
+        [
+            f"{row['workers']} worker{'s' * (row['workers'] > 1)}"
+            if row["workers"]
+            else "without a scheduler",
+            *(f"{rate:,.1f}" for rate in row["pictures_per_second"].values()),
+        ]
+        for row in several["rows"]
+    ]
+    table = markdown_table(["pictures a second", *several["rows"][0]["pictures_per_second"]], rows)
+    return (
+        f"{table}\n\n{machine['processor']}, {machine['cores']} cores, load "
+        f"{machine['load_average']} at the end, {several['pictures']}; one run of "
+        "`python -m benchmarks.several_machines`."
+    )
+
+
 def _measured_on(benchmark: dict[str, Any]) -> str:
     machine = benchmark["machine"]
     return (
@@ -229,6 +274,8 @@ BLOCKS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "speed": ("benchmark", speed_block),
     "serving": ("benchmark", serving_block),
     "detector": ("benchmark", detector_block),
+    "million": ("benchmark", million_block),
+    "scaling": ("several_machines", scaling_block),
 }
 """Generated parts of the documents, each between `<!-- NAME:begin -->` and `<!-- NAME:end -->`, with the file
 below docs/ that they are made from and what makes them."""
@@ -373,6 +420,7 @@ def publish(root: Path = PROJECT_ROOT) -> list[Path]:
     for report, promoted in (
         (settings.reports_dir / "metrics.json", "results.json"),
         (root / "reports" / "benchmark.json", "benchmark.json"),
+        (root / "reports" / "several_machines.json", "several_machines.json"),
     ):
         if report.is_file():
             if promoted == "benchmark.json":
