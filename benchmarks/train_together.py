@@ -1,9 +1,10 @@
 """See whether several processes train to the weights of one: `python -m benchmarks.train_together`.
 
-The deck's network takes a few steps of gradient descent on noise, once in one process and once in several that
-share every batch and add up their gradients (TensorFlow's MultiWorkerMirroredStrategy under a loop of our own:
-Keras's `fit` does not run under it). Processes on one machine stand for machines: with other addresses in
-TF_CONFIG the same loop runs on those. Prints how far the weights are apart, and fails if that is more than rounding.
+The deck's network takes a few steps of gradient descent on noise, once in one process and once in several
+that share every batch and add up their gradients: TensorFlow's MultiWorkerMirroredStrategy under a loop of
+our own, for Keras's `fit` does not run under it. Processes on one machine stand for machines: with other
+addresses in TF_CONFIG the same loop runs on those. Prints how far weights are apart; fails if that is beyond
+rounding.
 """
 
 from __future__ import annotations

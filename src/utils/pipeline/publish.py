@@ -39,8 +39,11 @@ ELSEWHERE = "elsewhere"
 
 MILLION = 1_000_000
 MACHINES = (1, 10, 100)
-PICTURE_WISE = ("a folder of files", "VGG19 labels of files")
-"""Tasks of the benchmark that can be divided among machines picture by picture."""
+PICTURE_WISE = {
+    "a folder of files": "predictions by the deck's network",
+    "VGG19 labels of files": "labels by VGG19",
+}
+"""Tasks of the benchmark that can be divided among machines picture by picture, and what they are."""
 
 FIGURE_WIDTH = 1280
 """Width in pixels of the figures that the documents show."""
@@ -227,17 +230,23 @@ def million_block(benchmark: dict[str, Any]) -> str:
     """Hours that a million pictures take on machines like the one measured: its own rates and a division."""
     decoding = benchmark["once"]["decoding_pictures_per_second"]
     rates = {"decoding into the pixel cache, once": decoding} | {
-        task["name"]: task["ours"]["pictures_per_second"]
+        PICTURE_WISE[task["name"]]: task["ours"]["pictures_per_second"]
         for task in benchmark["tasks"]
         if task["name"] in PICTURE_WISE
     }
     rows = [
-        [name, f"{rate:,.1f}", *(f"{MILLION / rate / 3600 / machines:,.2f}" for machines in MACHINES)]
+        [name, f"{rate:,.1f}", *(_hours(MILLION / rate / machines) for machines in MACHINES)]
         for name, rate in rates.items()
     ]
     counted = [f"hours, {machines} machine{'s' * (machines > 1)}" for machines in MACHINES]
     table = markdown_table(["work", "pictures a second here", *counted], rows)
     return f"{table}\n\n{_measured_on(benchmark)}"
+
+
+def _hours(seconds: float) -> str:
+    """Hours with two digits, or whole ones."""
+    hours = seconds / 3600
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def scaling_block(several: dict[str, Any]) -> str:
