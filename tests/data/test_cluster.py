@@ -153,7 +153,7 @@ def test_predictions_are_the_same_with_their_bad_pictures(
     here, there = here_and_there(call)
     assert here == there and here[0] == 1
     lines = there[1].splitlines()
-    assert len(lines) == 1 + PICTURES + 2 and b"bad.png is a text file" in lines[-2]
+    assert len(lines) == 1 + PICTURES + 2 and b"bad.png is plain text" in lines[-2]
     assert not list(tmp_path.glob("*.unfinished"))
 
 
@@ -182,7 +182,7 @@ def test_pictures_in_a_bucket_are_the_same(
         f"s3://{BUCKET}/all/z.png",
         f"s3://{BUCKET}/gone.png",
     ]
-    assert "is a text file" in there[-2] and "does not exist" in there[-1]
+    assert "is plain text" in there[-2] and "does not exist" in there[-1]
     local = [str(raw_dir / name) for name in sorted(names)]
     monkeypatch.delenv("SCHEDULER")
     assert predict.main(["--model", "best", "--csv", "local.csv", *local]) == 0

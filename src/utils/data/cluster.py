@@ -293,6 +293,7 @@ def _result(future: Future, items: list[Any]) -> tuple[list[Any], str]:
         ) from error
 
 
+@functools.cache
 def describe_environment() -> dict[str, str]:
     """What answers depend on besides pictures and models: this project's code, Python, and packages."""
     versions = {"Python": platform.python_version(), "this project": _code()}
