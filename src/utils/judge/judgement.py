@@ -230,6 +230,7 @@ def _all_together(answers: Sequence[Answers]) -> Answers:
     said = {}
     for name in answers[0].said:
         odds = np.mean([log_odds(one.said[name].probability) for one in answers], axis=0)
+        odds = np.round(odds, 9)  # detectors that contradict each other tie, whichever way a processor rounds
         said[name] = Said(odds, at_temperature(odds), 0.5)
     calibrated = all(one.calibrated for one in answers)
     return Answers(TOGETHER, "All together (mean log-odds)", 0.5, calibrated, about, said)
