@@ -83,3 +83,4 @@ def test_from_its_authors_server_to_a_page_that_loads_it_from_a_bucket(
         expect(page.locator(".record")).to_contain_text("it missed 2 of 20 pictures")
         page.goto(f"{url}/card")
         expect(page.locator(".facts").nth(1)).to_contain_text("unseen pictures of the embedded sample")
+        page.goto("about:blank")  # which asks for nothing once the server has gone
