@@ -176,7 +176,7 @@ def audit_plot(draw: Draw) -> Figure | str:
         pd.DataFrame(
             {"feature": name, "kind": kind, "direction": "", "constant": draw(st.booleans())}
             | estimate(draw).columns("auc", "low", "high")
-            for name, kind in zip(("format", NAMES[1], "all container facts"), kinds, strict=True)
+            for name, kind in zip(("format", "bytes_per_pixel", "all container facts"), kinds, strict=True)
         ),
         NOTE,
     )

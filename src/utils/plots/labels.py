@@ -192,7 +192,7 @@ def _draw_side(
     axes = add_axes(left, bottom + _GAP, width, top - bottom - _GAP)
     confidence = np.asarray(side.confidence, dtype=float)
     axes.set_title(CLASS_NAMES[label], color=CLASS_COLOURS[label], fontweight="bold")
-    axes.set_title(_side_title(confidence, side.groups), loc="right", fontsize=SMALL_SIZE + 1)
+    axes.set_title(_side_title(confidence, side.groups), loc="right", fontsize=SMALL_SIZE - 1)
     _draw_points(axes, confidence, side.shown, CLASS_COLOURS[label])
     for place, picture in enumerate(side.pictures):
         down, across = divmod(place, columns)
