@@ -11,7 +11,7 @@
 #:
 #: Results:         figures/<source>/          every figure, for slides
 #:                  reports/<source>/          metrics.json, tables, notebooks/ with their outputs
-#:                  models/<source>/           the trained models
+#:                  models/<source>/           the trained models  SCHEDULER=tcp://…
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # Names are data: a `$` or `#` in them means nothing to make or to the shell.

@@ -131,10 +131,12 @@ def test_a_detectors_answers_are_the_same(here_and_there, pictures, tmp_path: Pa
     raw_dir, images = pictures
     make_bundle(tmp_path / "best")
     detector = load_bundle_detector(tmp_path / "best")
+    ways = {"as_it_is": None, "darker": lambda image: image.point(lambda value: value // 2)}
     here, there = here_and_there(
-        lambda place: ask_detector(detector, images, raw_dir, tmp_path / place, progress=False)
+        lambda place: ask_detector(detector, images, raw_dir, tmp_path / place, ways, progress=False)
     )
-    assert here.tobytes() == there.tobytes() and len(set(here)) > PICTURES / 2
+    assert all(here[name].tobytes() == there[name].tobytes() for name in ways)
+    assert len(set(there["as_it_is"])) > PICTURES / 2 and (there["darker"] != there["as_it_is"]).all()
 
 
 def test_predictions_are_the_same_with_their_bad_pictures(

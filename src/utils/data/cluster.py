@@ -54,6 +54,10 @@ _ADDRESS = re.compile(r"[a-z]+://\S+")
 _PACKAGES = ("numpy", "pillow", "scipy", "onnxruntime", "tensorflow", "keras")
 
 
+AnyClient = Any
+"""A `Client`: it may be asynchronous, and its types say so of every answer."""
+
+
 class Lost(Exception):
     """The scheduler, or what it kept, is gone."""
 
@@ -178,7 +182,7 @@ def pack(function: Callable) -> tuple[Job, list[SentFiles]]:
     return Job(f"job-{uuid.uuid4().hex}", buffer.getvalue(), describe_environment()), pickler.files
 
 
-def connect(address: str, seconds: float) -> Client:
+def connect(address: str, seconds: float) -> AnyClient:
     """The scheduler's client, one a process, waiting for the scheduler as long as is allowed.
 
     Raises:
@@ -205,10 +209,10 @@ def connect(address: str, seconds: float) -> Client:
             time.sleep(_LOOK_EVERY)
 
 
-_CLIENTS: dict[str, Client] = {}
+_CLIENTS: dict[str, AnyClient] = {}
 
 
-def _hand_in(client: Client, job: Job, files: list[SentFiles]) -> None:
+def _hand_in(client: AnyClient, job: Job, files: list[SentFiles]) -> None:
     """Give the scheduler what its workers need; files that it has had are not sent again."""
     known = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.worker_plugins))
     for one in files:
@@ -217,13 +221,13 @@ def _hand_in(client: Client, job: Job, files: list[SentFiles]) -> None:
     client.register_plugin(job, name=job.name)
 
 
-def _leave(client: Client) -> None:
+def _leave(client: AnyClient) -> None:
     """Close a client whose scheduler is gone, which takes no leave."""
     with contextlib.suppress(OSError):
         client.close(timeout=_LOOK_EVERY)
 
 
-def _take_back(client: Client, name: str) -> None:
+def _take_back(client: AnyClient, name: str) -> None:
     """Let the workers forget a job; a scheduler that is gone has forgotten it already."""
     if client.status == "running":
         with contextlib.suppress(OSError, ValueError):
@@ -231,7 +235,7 @@ def _take_back(client: Client, name: str) -> None:
 
 
 def _finished_parts(
-    client: Client, job: str, left: dict[int, list[Any]]
+    client: AnyClient, job: str, left: dict[int, list[Any]]
 ) -> Iterator[tuple[int, tuple[list[Any], str]]]:
     """Have parts computed, taking each out of `left` when it is there."""
     done: SimpleQueue[Future] = SimpleQueue()
@@ -264,7 +268,7 @@ def _finished_parts(
 _NO_WORKER = "{address} has no worker: start some with `dask worker {address}`. " + _GOES_ON
 
 
-def _threads(client: Client) -> int:
+def _threads(client: AnyClient) -> int:
     """Threads of all workers.
 
     Raises:
