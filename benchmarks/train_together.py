@@ -100,7 +100,7 @@ def train() -> np.ndarray:
 
 
 def make_step(strategy, model, optimizer) -> Callable:
-    """One step on a share of a batch: the gradients of all shares are added up before they are applied."""
+    """One step on a share of a batch: the optimizer adds up the gradients of all shares and applies them."""
     import keras
     import tensorflow as tf
 
@@ -110,9 +110,7 @@ def make_step(strategy, model, optimizer) -> Callable:
         with tf.GradientTape() as tape:
             cost = loss(labels, model(pixels, training=True)) / BATCH
         gradients = tape.gradient(cost, model.trainable_variables)
-        replica = tf.distribute.get_replica_context()
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        optimizer.apply(gradients, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)  # adds up those of all processes first
 
     return tf.function(lambda pixels, labels: strategy.run(share, (pixels, labels)))
 
