@@ -5,13 +5,14 @@
 #:   SPLIT          group | random | own;  PROFILE  full | smoke
 #:   SEED, EPOCHS   whole numbers, 42 and 10;  SEEDS  3 on the sample, 1 elsewhere
 #:   ENCODER        auto | sample | the name of one;  PRECISION  auto | float32 | mixed_bfloat16
+#:   SCHEDULER      tcp://… of a Dask cluster that shares the work (docs/SEVERAL_MACHINES.md)
 #:
 #: On two cores:    setup some minutes once; reproduce 20 minutes on the sample, then only what changed;
 #:                  test 20 minutes; with Kaggle's data hours, which the run says before it starts.
 #:
 #: Results:         figures/<source>/          every figure, for slides
 #:                  reports/<source>/          metrics.json, tables, notebooks/ with their outputs
-#:                  models/<source>/           the trained models  SCHEDULER=tcp://…
+#:                  models/<source>/           the trained models
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # Names are data: a `$` or `#` in them means nothing to make or to the shell.
