@@ -11,11 +11,9 @@ export DATA_SOURCE=sample
 "$python" -m ruff format --check .
 "$python" -m pyright --pythonpath "$python"
 "$python" -c 'from src.utils.settings import Settings; from src.utils.data.sources.registry import ensure_raw; ensure_raw(Settings.from_env())'
-if [ -n "${COVERAGE:-}" ]; then # counts in one process
-    PROFILE= "$python" -m coverage run --source=src -m pytest tests
-else
-    PROFILE= "$python" -m pytest -n auto --dist loadfile tests
-fi
+run="pytest -n auto --dist loadfile"
+[ -z "${COVERAGE:-}" ] || run="coverage run --source=src -m pytest" # counts in one process
+PROFILE= "$python" -m $run tests
 rm -rf .smoke
 PROFILE=smoke "$python" -m pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/[0-9]*.ipynb
 if [ -n "${COVERAGE:-}" ]; then

@@ -90,7 +90,7 @@ def test_pre_commit_uses_the_locks_ruff():
 def test_lint_and_test_check_the_types_too():
     assert "-m pyright" in (PROJECT_ROOT / "scripts/test.sh").read_text()
     recipe = re.search(r"^lint:.*\n\t(.*)", (PROJECT_ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1]
-    assert recipe.count("-m ruff") == 2 and recipe.endswith("-m pyright")
+    assert recipe.count("-m ruff") == 2 and recipe.endswith("-m pyright --pythonpath $(PY)")
     assert PROJECT["tool"]["pyright"]["include"] == ["src"]
     for part in PROJECT["tool"]["pyright"]["executionEnvironments"]:
         assert (PROJECT_ROOT / part["root"]).exists(), part
@@ -100,13 +100,13 @@ def test_coverage_is_measured_where_it_is_asked_for_and_nowhere_else():
     assert 'COVERAGE: "1"' in (PROJECT_ROOT / ".github/workflows/checks.yml").read_text()
     assert "cov" not in PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
     script = (PROJECT_ROOT / "scripts/test.sh").read_text()
-    line = re.search(r"PROFILE= \"\$python\" (-m .*pytest .*)", script)[1]
+    lines = re.search(r"^run=(?:.*\n)*?PROFILE= (?=\"\$python\")", script, flags=re.MULTILINE)[0]
     for value, said in (
-        ("", "-m pytest tests"),
-        ("1", "-m coverage run --source=src -m pytest tests"),
+        ("", "pytest -n auto --dist loadfile"),
+        ("1", "coverage run --source=src -m pytest"),
     ):
         done = subprocess.run(
-            ["sh", "-euc", f"echo {line}"],
+            ["sh", "-euc", f"{lines.removesuffix('PROFILE= ')}echo $run"],
             env={"COVERAGE": value},
             capture_output=True,
             text=True,
