@@ -49,7 +49,7 @@ def size_plot(width: ArrayLike, height: ArrayLike, label: ArrayLike, note: str =
         return only or "There are no pictures."
     figure = new_figure(_size_title(width, height, label), note)
     edges = _ratio_edges(width / height)
-    several = np.count_nonzero(np.histogram(width / height, edges)[0]) > 1
+    several = int(np.count_nonzero(np.histogram(width / height, edges)[0]) > 1)
     left, *right = figure.subplots(1, 1 + several, squeeze=False, width_ratios=[1.15, 1][: 1 + several])[0]
     for one, colour in enumerate(CLASS_COLOURS):
         mine = label == one

@@ -242,9 +242,9 @@ def damage(findings: Findings) -> Slide:
     if before["auc"] is None:
         raise Missing("ROC-AUC of undamaged pictures")
     worst = min(damaged, key=lambda row: row["auc"], default=before)
-    kind, drop = kind_names().get(worst["kind"], worst["kind"]), _estimate(worst, "auc_drop")
+    kind, drop = str(worst["kind"]), _estimate(worst, "auc_drop")
     return findings.slide(
-        titles.damage(kind, worst["level"], before["auc"], worst["auc"], drop),
+        titles.damage(kind_names().get(kind, kind), worst["level"], before["auc"], worst["auc"], drop),
         findings.picture("10_robustness"),
         "robustness",
         (f"The drop: {interval_text(drop)}.",),
