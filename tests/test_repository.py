@@ -97,8 +97,8 @@ ALLOWED = {
     "models": {"data", "models", "top"},
     "analysis": {"data", "models", "analysis", "top"},
     "plots": {"plots", "top"},
-    "story": {"story", "top"},
-    "judge": {"data", "models", "analysis", "plots", "judge", "top"},
+    "story": {"plots", "story", "top"},  # of plots, how they write a number where there is little room
+    "judge": {"data", "models", "analysis", "plots", "story", "judge", "top"},
     "slides": {"models", "analysis", "plots", "story", "slides", "top"},
     "site": {"analysis", "pipeline", "plots", "site", "top"},
     "app": {"app", "data", "models", "analysis", "plots", "top"},

@@ -260,6 +260,14 @@ def similarity_plot(draw: Draw) -> Figure | str:
     return explanations.similarity_plot({layer: shares(draw, count) for layer in layers}, NOTE)
 
 
+def control_plot(draw: Draw) -> Figure | str:
+    count = draw(COUNTS)
+    learnt = draw(st.sampled_from([[], ["true labels", "shuffled labels"]]))
+    return explanations.control_plot(
+        {name: shares(draw, count) for name in learnt}, shares(draw, count), "A title", NOTE
+    )
+
+
 def spectrum_grid(draw: Draw) -> Figure | str:
     human = np.full((4, 4), draw(st.sampled_from([0.0, np.nan])))
     return explanations.spectrum_grid({"as they are": (human, np.zeros((4, 4)))}, NOTE, "A title")
@@ -279,7 +287,8 @@ def generator_spectra(draw: Draw) -> Figure | str:
 
 
 def ablation_plot(draw: Draw) -> Figure | str:
-    found = table(draw, NAMES[:3], lambda name: {"candidate": name, **columns(draw, "mean", "worst")})
+    designs = ("all blocks", "layers + patches, clean", "B")  # names of our own, none of them long
+    found = table(draw, designs, lambda name: {"candidate": name, **columns(draw, "mean", "worst")})
     return improve.ablation_plot(found, "B", NOTE)
 
 
@@ -453,6 +462,7 @@ PLOTS: dict[Callable, Callable[[Draw], Figure | str]] = {
     explanations.evidence_gallery: maps_gallery,
     explanations.randomised_gallery: randomised_gallery,
     explanations.similarity_plot: similarity_plot,
+    explanations.control_plot: control_plot,
     explanations.spectrum_grid: spectrum_grid,
     explanations.spectrum_curves: spectrum_curves,
     explanations.generator_spectra: generator_spectra,

@@ -273,7 +273,7 @@ def category_side(labelled: pd.DataFrame, category: str, label: int, raw_dir: Pa
 
 def category_file(category: str) -> str:
     """A category as part of a file's name: `lab_coat`, `jack_o_lantern`."""
-    return re.sub(r"[^a-z0-9]+", "_", category.lower())
+    return re.sub(r"[^A-Za-z0-9]+", "_", category)
 
 
 def describe_category(category: str) -> str:
