@@ -38,11 +38,10 @@ def test_data_dir_may_be_an_address_of_hugging_face(tmp_path):
     assert Settings.from_env({"DATA_DIR": "x"}, root=tmp_path).data_address == ""
 
 
-def test_more_seeds_only_where_training_is_quick(tmp_path):
-    assert Settings.from_env({}, root=tmp_path).seeds == 3
-    assert Settings.from_env({"DATA_SOURCE": "kaggle"}, root=tmp_path).seeds == 1
-    assert Settings.from_env({"PROFILE": "smoke"}, root=tmp_path).seeds == 1
-    assert Settings.from_env({"DATA_SOURCE": "kaggle", "SEEDS": "2"}, root=tmp_path).seeds == 2
+@pytest.mark.parametrize("source", ["sample", "kaggle"])
+def test_one_seed_unless_more_are_asked_for(tmp_path, source):
+    assert Settings.from_env({"DATA_SOURCE": source}, root=tmp_path).seeds == 1
+    assert Settings.from_env({"DATA_SOURCE": source, "SEEDS": "3"}, root=tmp_path).seeds == 3
 
 
 def test_precision_and_encoder_are_chosen_later_unless_asked_for(tmp_path):
