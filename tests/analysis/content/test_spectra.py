@@ -159,3 +159,4 @@ def test_treatments_are_summed_up_by_class_and_family(traced):
     record = residual_record(curves, len(pictures))
     assert record["pictures"] == 80 and record["rings"] == 128
     assert record["rings_apart"]["as they are"] == rings_apart(curves["as they are"]) >= 1
+    assert record["largest_decibels"]["as they are"] == curves["as they are"]["difference"][1:].abs().max()

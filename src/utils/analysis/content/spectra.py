@@ -201,11 +201,17 @@ def curves_by_treatment(
 
 
 def residual_record(curves: Mapping[str, pd.DataFrame], pictures: int) -> dict[str, Any]:
-    """What `metrics.json` keeps of the residuals: pictures, rings, and by treatment how many are apart."""
+    """What `metrics.json` keeps of the residuals: pictures, rings, and by treatment how many are apart.
+
+    Besides, how far: the largest difference in decibels, the mean brightness left out; None where there is
+    none.
+    """
+    largest = {name: table["difference"].iloc[1:].abs().max() for name, table in curves.items()}
     return {
         "pictures": pictures,
         "rings": len(next(iter(curves.values()))),
         "rings_apart": {name: rings_apart(table) for name, table in curves.items()},
+        "largest_decibels": {name: float(one) if np.isfinite(one) else None for name, one in largest.items()},
     }
 
 
