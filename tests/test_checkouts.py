@@ -88,7 +88,10 @@ def test_set_up_takes_the_environment_over_and_says_so_once(clones):
     assert editable.read_text() == f"{first}\n"
     assert call(first, "make", "setup") == (0, "")
 
-    assert call(second, "make", "setup") == (0, f".venv served {first}: from now on it serves {second}.\n")
+    code, said = call(second, "make", "setup")
+    served, ready = said.splitlines()
+    assert code == 0 and served == f".venv served {first}: from now on it serves {second}."
+    assert ready.startswith(".venv is ready: 'make reproduce' ")
     assert editable.read_text() == f"{second}\n"
     assert call(second, "make", "setup") == (0, "")
     installs = (packages_of(clones) / "calls.txt").read_text().count("-r requirements.txt")
