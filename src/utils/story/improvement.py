@@ -9,6 +9,7 @@ import pandas as pd
 
 from src.utils.estimate import Estimate
 from src.utils.names import as_it_is, interval_text
+from src.utils.story.reading import read_difference
 
 PARTNER = "all blocks"
 """The detector that those of another kind are averaged with."""
@@ -107,14 +108,13 @@ def difference_sentences(compared: Mapping[str, Mapping[str, Mapping[str, Estima
     said = []
     for split, metrics in compared.get("best_minus_linear_probe", {}).items():
         area = metrics["auc"]
-        if area.low is None or area.high is None:
-            verdict = "too few groups for an interval, so it is no finding"
-        elif area.low > 0:
-            verdict = "it is better"
-        elif area.high < 0:
-            verdict = "it is worse"
-        else:
-            verdict = "these pictures cannot tell the two apart"
+        verdict = read_difference(
+            area,
+            above="it is better",
+            below="it is worse",
+            around="these pictures cannot tell the two apart",
+            unknown="too few groups for an interval, so it is no finding",
+        )
         said.append(f"Improved model minus plain probe, ROC-AUC on {split}: {area.text()}; {verdict}.")
     return said
 

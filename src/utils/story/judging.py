@@ -8,6 +8,7 @@ import pandas as pd
 
 from src.utils.estimate import Estimate
 from src.utils.names import as_it_is, interval_text, percent
+from src.utils.story.reading import read_difference
 
 
 def which_pictures(split: str, pictures: int, groups: int) -> str:
@@ -156,8 +157,10 @@ def calibrated_elsewhere(title: str, left_out: pd.DataFrame) -> str:
 
 def _meaning(difference: Estimate, better: str, worse: str) -> str:
     """What a difference shows: that it is above zero, below, or neither."""
-    if difference.value is None or difference.low is None or difference.high is None:
-        return "too few groups to say more"
-    if difference.low > 0:
-        return better
-    return worse if difference.high < 0 else "which may be chance"
+    return read_difference(
+        difference,
+        above=better,
+        below=worse,
+        around="which may be chance",
+        unknown="too few groups to say more",
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 from src.utils.estimate import Estimate
 from src.utils.names import interval_text, percent
 from src.utils.settings import CLASS_NAMES
+from src.utils.story.reading import read_difference
 
 
 def confidence(
@@ -199,14 +200,13 @@ def neutral_sentence(model: str, drop: Estimate, pictures: str) -> str:
     """
     if drop.value is None:
         return ""
-    if drop.low is None or drop.high is None:
-        finding = "too few groups to say whether that is chance"
-    elif drop.low > 0:
-        finding = "so much of its ranking rested on size, compression or what lay outside the square"
-    elif drop.high < 0:
-        finding = "it ranks better without them"
-    else:
-        finding = "no measurable difference"
+    finding = read_difference(
+        drop,
+        above="so much of its ranking rested on size, compression or what lay outside the square",
+        below="it ranks better without them",
+        around="no measurable difference",
+        unknown="too few groups to say whether that is chance",
+    )
     return (
         f"Cut to one square and compressed alike, the {pictures} pictures cost {model} "
         f"{interval_text(drop)} of ROC-AUC: {finding}."
@@ -320,14 +320,13 @@ def against_facts(model: str, own: Estimate, facts: Estimate, difference: Estima
         facts: ROC-AUC of a model that sees only facts about the files.
         difference: The first minus the second, paired over groups.
     """
-    if difference.low is None or difference.high is None:
-        finding = "too few groups to tell the two apart"
-    elif difference.low > 0:
-        finding = "pixels tell it more than the files do"
-    elif difference.high < 0:
-        finding = "whoever reads no pixel does better"
-    else:
-        finding = "the two cannot be told apart"
+    finding = read_difference(
+        difference,
+        above="pixels tell it more than the files do",
+        below="whoever reads no pixel does better",
+        around="the two cannot be told apart",
+        unknown="too few groups to tell the two apart",
+    )
     return (
         f"File facts alone, without a pixel, reach a ROC-AUC of {interval_text(facts)}; {model} reaches "
         f"{interval_text(own)}, a paired difference of {interval_text(difference)}: {finding}."
