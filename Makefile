@@ -3,7 +3,7 @@
 #:   DATA_SOURCE    sample | kaggle | folder (then DATA_DIR=folder, .zip or hf://…)
 #:   CLASSES        what folder names mean, name=human,name=ai;  MISSING  stop | skip
 #:   SPLIT          group | random | own;  PROFILE  full | smoke
-#:   SEED, EPOCHS   whole numbers, 42 and 10;  SEEDS  3 on the sample, 1 elsewhere
+#:   SEED, EPOCHS   whole numbers, 42 and 10;  SEEDS  1 (3 say how much is luck)
 #:   ENCODER        auto | sample | the name of one;  PRECISION  auto | float32 | mixed_bfloat16
 #:   SCHEDULER      tcp://… of a Dask cluster that shares the work (docs/SEVERAL_MACHINES.md)
 #:

@@ -257,7 +257,7 @@ def randomised_gallery(draw: Draw) -> Figure | str:
 def similarity_plot(draw: Draw) -> Figure | str:
     count = draw(COUNTS)
     layers = draw(st.sampled_from([["dense_1"], ["dense_1", "conv2d_1", "another picture"]]))
-    return explanations.similarity_plot({layer: shares(draw, count) for layer in layers}, NOTE)
+    return explanations.similarity_plot({layer: shares(draw, count) for layer in layers}, NOTE, "A title")
 
 
 def control_plot(draw: Draw) -> Figure | str:

@@ -52,6 +52,10 @@ def test_the_price_of_a_new_source_is_the_last_row() -> None:
         "25 originals."
     )
     assert len(said) == 2
+    (level, *_) = price_of_the_new(
+        {}, {}, table.assign(drop=-0.001, drop_low=-0.02, drop_high=0.1), table.head(0)
+    )
+    assert "nothing measurable: its ROC-AUC falls by -0.001 [-0.020, 0.100] on average" in level
     assert price_of_the_new({}, {}, table.head(0), table.head(0))[0].startswith("No generator family")
 
 

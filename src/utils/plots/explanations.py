@@ -120,8 +120,8 @@ def randomised_gallery(
 
 def similarity_plot(
     similarity: Mapping[str, ArrayLike],
-    note: str = "",
-    title: str = "",
+    note: str,
+    title: str,
     xlabel: str = "Weights drawn anew, from the output down to this layer",
 ) -> Figure | str:
     """Draw how alike maps are to those of other networks, such as ones with some weights drawn anew.
@@ -130,7 +130,7 @@ def similarity_plot(
         similarity: By the other network, the size of a rank correlation a picture; last, what the maps of
             different pictures have in common.
         note: Which data.
-        title: Title; what a wholly random network keeps if not given.
+        title: The finding.
         xlabel: What the other networks are.
 
     Returns:
@@ -139,7 +139,7 @@ def similarity_plot(
     values = [np.asarray(one, dtype=float) for one in similarity.values()]
     if len(values) < 2 or not all(map(len, values)):
         return "There are no maps to compare."
-    figure = new_figure(title or _similarity_title(*values[-2:]), note)
+    figure = new_figure(title, note)
     axes = figure.subplots()
     jitter = np.random.default_rng(0)
     for place, one in enumerate(values):
@@ -305,13 +305,6 @@ def _common_scale(maps: Sequence[NDArray]) -> float:
 
 def _readable(layer: str) -> str:
     return layer.replace("2d_", " ").replace("_", " ")
-
-
-def _similarity_title(random: NDArray[np.float64], unrelated: NDArray[np.float64]) -> str:
-    kept, chance = random.mean(), unrelated.mean()
-    if kept < (1 + chance) / 2:
-        return f"The maps depend on what was learnt: random weights keep {kept:.2f}, chance is {chance:.2f}"
-    return f"The maps hardly depend on what was learnt: random weights keep {kept:.2f} of 1"
 
 
 def _curves_title(curves: Mapping[str, pd.DataFrame]) -> str:

@@ -61,12 +61,7 @@ def price_of_the_new(
         photo_sources: The same for photo sources.
     """
     kinds = (("generator family", families), ("photo source", photo_sources))
-    prices = [
-        f"Never having met a {kind} costs the probe {_drop_text(table.iloc[-1])} of ROC-AUC on average over "
-        f"{int(table.iloc[-1]['groups'])} originals."
-        for kind, table in kinds
-        if len(table)
-    ]
+    prices = [_price_sentence(kind, table.iloc[-1]) for kind, table in kinds if len(table)]
     return [
         *best_sentence(unseen, lead),
         *(prices or ["No generator family and no photo source has enough originals to be left out here."]),
@@ -75,9 +70,15 @@ def price_of_the_new(
     ]
 
 
-def _drop_text(row: pd.Series) -> str:
-    known = Estimate.from_row(row, "drop") if "drop_low" in row else Estimate.of(row["drop"])
-    return interval_text(known, 3)
+def _price_sentence(kind: str, row: pd.Series) -> str:
+    drop = Estimate.from_row(row, "drop") if "drop_low" in row else Estimate.of(row["drop"])
+    start, over = (
+        f"Never having met a {kind} costs the probe",
+        f"on average over {int(row['groups'])} originals.",
+    )
+    if drop.low is None or drop.low > 0:
+        return f"{start} {interval_text(drop, 3)} of ROC-AUC {over}"
+    return f"{start} nothing measurable: its ROC-AUC falls by {interval_text(drop, 3)} {over}"
 
 
 def best_sentence(unseen: Mapping[str, Mapping[str, Estimate]], lead: Mapping[str, Estimate]) -> list[str]:
