@@ -8,6 +8,7 @@ are, in 32 bits, in 16 bits inside and with weights of 8 bits, each in a process
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -126,9 +127,21 @@ def write_precisions(folder: Path) -> dict[str, Path]:
     whole, half, eight = (folder / f"{bits}.onnx" for bits in (32, 16, 8))
     write_network(whole)
     write_network(half, half=True)
-    logging.getLogger().setLevel(logging.ERROR)  # it advises every caller to prepare the file first
-    quantize_dynamic(whole, eight, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+    with _errors_only():  # it advises every caller to prepare the file first
+        quantize_dynamic(whole, eight, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
     return {"32 bits": whole, "16 bits inside": half, "8 bits (weights)": eight}
+
+
+@contextlib.contextmanager
+def _errors_only() -> Iterator[None]:
+    """Log nothing milder than an error, and afterwards what was logged before."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def write_network(path: Path, half: bool = False) -> Path:

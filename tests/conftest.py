@@ -1,4 +1,14 @@
+import logging
+
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before():
+    """No test, nor what it calls, may leave less logged than it found: later tests read the log."""
+    before = (logging.root.level, logging.root.manager.disable)
+    yield
+    assert (logging.root.level, logging.root.manager.disable) == before
 
 
 @pytest.fixture(scope="session")
