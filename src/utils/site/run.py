@@ -9,8 +9,8 @@ from typing import Any
 import nbformat
 
 from src.utils.analysis.scoring.results import read_finished
-from src.utils.pipeline.publish import without_noise
 from src.utils.pipeline.stages import load_stages
+from src.utils.pipeline.stored_outputs import without_noise
 from src.utils.plots.figure.saving import read_index
 from src.utils.settings import Settings, UserError
 

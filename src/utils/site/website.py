@@ -17,7 +17,7 @@ from PIL import Image
 
 from src.utils.datasets import DEMONSTRATION
 from src.utils.files import atomic_folder
-from src.utils.pipeline.publish import fill_blocks, results_block
+from src.utils.pipeline.blocks import fill_blocks, results_block
 from src.utils.site.convert import TEMPLATES, document_html, notebook_html
 from src.utils.site.markup import Place, headings, sections, tidy
 from src.utils.site.run import Figure, FinishedRun
