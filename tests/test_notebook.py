@@ -98,6 +98,17 @@ def test_a_captioned_table_says_what_it_holds_and_may_be_folded():
     assert show(table.head(0), "None.", "Rows").data == "None."
 
 
+def test_rows_have_no_numbers_but_keep_their_names_and_what_is_unknown_is_a_dash():
+    table = pd.DataFrame({"fact": ["bytes", "mode"], "auc": [0.58, None]}, index=[14, 15])
+    shown = show(table, caption="Facts")
+    assert "14" not in shown._repr_html_() and "<td>–</td>" in shown._repr_html_()
+    assert repr(shown).splitlines()[1:] == [" fact  auc", "bytes 0.58", " mode    –"]
+    assert "<td>" + "x" * 99 in show(pd.DataFrame({"a": ["x" * 99]}), caption="Long")._repr_html_()
+    named = show(table.rename_axis("place"), caption="Facts")
+    assert "14" in named._repr_html_() and "14" in repr(named)
+    assert "<th>b</th>" in show(pd.DataFrame({"a": [1]}, index=["b"]), caption="Facts")._repr_html_()
+
+
 def test_what_is_the_same_for_every_picture_is_named_and_left_out():
     table = pd.DataFrame({"feature": ["width", "mode", "bytes"], "mean": [288.0, float("nan"), 0.6]})
     rows, said = varying(table.assign(constant=[True, True, False]), "feature", "constant", "mean")

@@ -144,7 +144,7 @@ def _listed(entries: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a notebook shows it: above it, what it holds.
+    """A table as a notebook shows it: above it, what it holds. Rows without names have no numbers either.
 
     Attributes:
         frame: The table.
@@ -157,14 +157,22 @@ class Table:
     folded: bool = False
 
     def _repr_html_(self) -> str:
-        said, table = html.escape(self.caption), str(self.frame._repr_html_())  # pyright: ignore[reportCallIssue]
+        most = pd.get_option("display.max_rows")
+        with pd.option_context("display.max_colwidth", None):  # else a long sentence is cut
+            table = self.frame.to_html(index=self._has_names, na_rep="–", max_rows=most, notebook=True)
+        said = html.escape(self.caption)
         if self.folded:
             return f"<details><summary>{said}</summary>\n{table}\n</details>"
         start = table.index(">", table.index("<table")) + 1
         return f"{table[:start]}\n  <caption>{said}</caption>{table[start:]}"
 
     def __repr__(self) -> str:
-        return f"{self.caption}\n{self.frame}"
+        return f"{self.caption}\n{self.frame.to_string(index=self._has_names, na_rep='–')}"
+
+    @property
+    def _has_names(self) -> bool:
+        index = self.frame.index
+        return index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(index)
 
 
 def show(

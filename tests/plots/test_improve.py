@@ -5,6 +5,7 @@ import pandas as pd
 
 from src.utils.plots.figure.style import AI, HUMAN
 from src.utils.plots.improve import ablation_plot, evidence_gallery, source_plot
+from tests.plots.checks import title
 
 
 def table() -> pd.DataFrame:
@@ -22,7 +23,9 @@ def table() -> pd.DataFrame:
 
 
 def test_the_ablation_shows_every_candidate_and_sets_off_the_chosen() -> None:
-    (axes,) = ablation_plot(table(), "full", "note").axes
+    figure = ablation_plot(table(), "full", "note")
+    assert title(figure) == "On left-out sources “full” reaches a ROC-AUC of 0.95; on the worst, 0.85"
+    (axes,) = figure.axes
     names = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}
     assert names == {"plain": "normal", "full": "bold"}
     dots = [line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "o"]
@@ -31,7 +34,9 @@ def test_the_ablation_shows_every_candidate_and_sets_off_the_chosen() -> None:
 
 def test_the_matrix_shows_every_pair() -> None:
     matrix = pd.DataFrame([[0.9, 0.75]], index=["Flux"], columns=["Argon theme", "campus"])
-    axes = source_plot(matrix).axes[0]
+    figure = source_plot(matrix)
+    assert title(figure) == "Left out together, hardest to tell apart: Flux and campus"
+    axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["0.90", "0.75"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["Argon", "campus"]
 

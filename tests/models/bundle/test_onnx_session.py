@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from src.utils.models.bundle.onnx_session import model_threads, onnx_runtime, onnx_session
+from src.utils.models.bundle.onnx_session import (
+    model_threads,
+    onnx_runtime,
+    onnx_session,
+    products_overflow,
+)
 from src.utils.settings import UserError
 from tests.models.tiny_encoder import write_encoder
 
@@ -81,6 +86,16 @@ def test_a_model_of_another_shape_is_no_network_of_ours(model: Path) -> None:
         ValueError, match=r"shapes \[\[224, 224, 3\], \[3\], \[197, 3\], .*\], not \[224, 224, 3\]"
     ):
         onnx_runtime(model, 224)
+
+
+@pytest.mark.parametrize(
+    ("flags", "overflow"),
+    [("fpu avx2", True), ("avx2 avx512f avx512_vnni", False), ("avx2 avx_vnni", False), ("", True)],
+)
+def test_the_slower_kernel_is_for_processors_without_vnni(tmp_path, flags, overflow):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert products_overflow(tmp_path / "cpuinfo") is overflow
+    assert products_overflow(tmp_path / "absent")
 
 
 def test_products_of_8_bit_numbers_do_not_overflow():

@@ -475,7 +475,12 @@ def _condition(name: str, low: float, high: float) -> str:
         return f"subject is {'people' if low > 0 else 'not people'}"
     low, high = np.floor([low, high]) if name == "faces" else (low, high)
     if np.isinf(high):
-        return f"{PROPERTY_NAMES[name]} over {low:.3g}"
+        return f"{PROPERTY_NAMES[name]} over {_measure(low)}"
     if np.isinf(low):
-        return f"{PROPERTY_NAMES[name]} up to {high:.3g}"
-    return f"{PROPERTY_NAMES[name]} {low:.3g} to {high:.3g}"
+        return f"{PROPERTY_NAMES[name]} up to {_measure(high)}"
+    return f"{PROPERTY_NAMES[name]} {_measure(low)} to {_measure(high)}"
+
+
+def _measure(value: float) -> str:
+    """A number as people write it: 0.0312, 31.2, 2,636."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -7,12 +7,13 @@ regression over all of them together ranked held-out sources worse.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from src.utils.models.encoder.runtime import WHOLE, Features, Head
 
@@ -51,13 +52,19 @@ def fit_head(
     return Head(weights, offsets, 0.0, encoder_sha256, crops)
 
 
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """The libraries with threads of their own, looked for once: each look takes a fifth of a fit."""
+    return ThreadpoolController()
+
+
 def _fit_block(rows: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
     """Direction and offset of one block's log-odds, centred and of unit spread over the training rows."""
     mean = np.average(rows, axis=0, weights=weight)
     spread = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight)) + _SMALLEST
     scale = 1 / (spread * np.sqrt(rows.shape[1]))
     model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
-    with threadpool_limits(1):
+    with _libraries().limit(limits=1):
         model.fit((rows - mean) * scale, label, sample_weight=weight)
     direction = model.coef_[0] * scale
     direction = direction / max(

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.utils.processor import CPUINFO, processor_flags
+
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere
 
@@ -22,7 +24,7 @@ class Precision:
     reason: str
 
 
-def choose_precision(asked: str = "auto", cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
+def choose_precision(asked: str = "auto", cpuinfo: Path = CPUINFO) -> Precision:
     """Choose the training precision for the hardware at hand.
 
     Args:
@@ -41,20 +43,10 @@ def choose_precision(asked: str = "auto", cpuinfo: Path = Path("/proc/cpuinfo"))
         return Precision("float32", "the GPU does not compute in bfloat16")
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return Precision("float32", "oneDNN, which has the fast bfloat16 kernels, is switched off")
-    flags = _cpu_flags(cpuinfo) & _BFLOAT16_FLAGS
+    flags = processor_flags(cpuinfo) & _BFLOAT16_FLAGS
     if flags:
         return Precision("mixed_bfloat16", f"the processor computes in bfloat16 ({', '.join(sorted(flags))})")
     return Precision("float32", "this processor has no bfloat16 arithmetic")
-
-
-def _cpu_flags(cpuinfo: Path) -> set[str]:
-    """Features of the first processor, as Linux lists them; none where there is no such list."""
-    if not cpuinfo.is_file():
-        return set()
-    for line in cpuinfo.read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
 
 
 def _gpu_capabilities() -> list[tuple[int, int]]:
