@@ -59,7 +59,9 @@ def main() -> int:
         rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
         uploads = sorted(folder.glob("[01]/*"))
         print("Judging a detector …", flush=True)
-        judged = evaluating.benchmark_evaluating(folder, Path(scratch), best_bundle(), len(uploads))
+        judged = evaluating.benchmark_evaluating(
+            folder, Path(scratch), best_bundle(), len(uploads) if quick else evaluating.PICTURES
+        )
         print("Serving uploads …", flush=True)
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
         print("Starting commands …", flush=True)

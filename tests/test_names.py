@@ -1,5 +1,5 @@
 from src.utils.estimate import Estimate
-from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent
+from src.utils.names import MODEL_NAMES, interval_text, metric_name, model_name, percent, percent_text
 
 
 def test_a_number_is_written_with_what_is_known_of_it():
@@ -20,3 +20,8 @@ def test_names_are_for_people_and_unknown_ones_stand_for_themselves():
     assert len(set(MODEL_NAMES.values())) == len(MODEL_NAMES)
     assert model_name("cnn_deck") != "cnn_deck" and model_name("mine") == "mine"
     assert metric_name("auc") == "ROC-AUC" and metric_name("some_number") == "Some number"
+
+
+def test_a_share_is_written_with_the_ends_of_its_interval():
+    assert percent_text(Estimate(0.391, 0.3, 1.0)) == "39 % [30 %, 100 %]"
+    assert (percent_text(Estimate(0.5)), percent_text(Estimate())) == ("50 %", "–")

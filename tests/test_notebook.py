@@ -98,6 +98,15 @@ def test_a_captioned_table_says_what_it_holds_and_may_be_folded():
     assert show(table.head(0), "None.", "Rows").data == "None."
 
 
+def test_missing_intervals_are_told_once_below_the_table():
+    table = pd.DataFrame({"auc": ["0.64 [0.55, 0.72]", "0.97 (interval not estimable)"], "n": [1, 2]})
+    shown = show(table, caption="On validation")
+    assert "<td>0.97</td>" in shown._repr_html_() and "<td>0.64 [0.55, 0.72]</td>" in shown._repr_html_()
+    for text in (shown._repr_html_(), repr(shown)):
+        assert text.count("not estimable") == 1 and "Without brackets" in text
+    assert "not estimable" not in repr(show(table.head(1), caption="On validation"))
+
+
 def test_rows_have_no_numbers_but_keep_their_names_and_what_is_unknown_is_a_dash():
     table = pd.DataFrame({"fact": ["bytes", "mode"], "auc": [0.58, None]}, index=[14, 15])
     shown = show(table, caption="Facts")

@@ -140,3 +140,11 @@ def interval_text(estimate: Estimate | None, digits: int = 2) -> str:
         digits: Digits after the point.
     """
     return "–" if estimate is None else estimate.text(digits)
+
+
+def percent_text(estimate: Estimate) -> str:
+    """Write a share as whole percents with its interval: `39 % [29 %, 47 %]`; `–` if there is none."""
+    if estimate.value is None:
+        return "–"
+    ends = "" if None in (estimate.low, estimate.high) else f" [{estimate.low:.0%}, {estimate.high:.0%}]"
+    return percent(estimate.value) + ends.replace("%", " %")

@@ -142,6 +142,9 @@ def _listed(entries: tuple[str, ...]) -> str:
     return ", ".join(f"`{entry}`" for entry in entries)
 
 
+_NO_INTERVAL = " (interval not estimable)"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as a notebook shows it: above it, what it holds. Rows without names have no numbers either.
@@ -157,22 +160,34 @@ class Table:
     folded: bool = False
 
     def _repr_html_(self) -> str:
+        frame, footnote = self._with_footnote()
         most = pd.get_option("display.max_rows")
         with pd.option_context("display.max_colwidth", None):  # else a long sentence is cut
-            table = self.frame.to_html(index=self._has_names, na_rep="–", max_rows=most, notebook=True)
-        said = html.escape(self.caption)
+            table = frame.to_html(index=self._has_names, na_rep="–", max_rows=most, notebook=True)
+        said, below = html.escape(self.caption), f"\n<p><small>{footnote}</small></p>" if footnote else ""
         if self.folded:
-            return f"<details><summary>{said}</summary>\n{table}\n</details>"
+            return f"<details><summary>{said}</summary>\n{table}{below}\n</details>"
         start = table.index(">", table.index("<table")) + 1
-        return f"{table[:start]}\n  <caption>{said}</caption>{table[start:]}"
+        return f"{table[:start]}\n  <caption>{said}</caption>{table[start:]}{below}"
 
     def __repr__(self) -> str:
-        return f"{self.caption}\n{self.frame.to_string(index=self._has_names, na_rep='–')}"
+        frame, footnote = self._with_footnote()
+        lines = (self.caption, frame.to_string(index=self._has_names, na_rep="–"), footnote)
+        return "\n".join(filter(None, lines))
 
     @property
     def _has_names(self) -> bool:
         index = self.frame.index
         return index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(index)
+
+    def _with_footnote(self) -> tuple[pd.DataFrame, str]:
+        """The table with what is said of missing intervals in one footnote instead of in every cell."""
+
+        def without(cell: object) -> object:
+            return cell.removesuffix(_NO_INTERVAL) if isinstance(cell, str) else cell
+
+        frame = self.frame.map(without)
+        return frame, "" if frame.equals(self.frame) else "Without brackets: the interval is not estimable."
 
 
 def show(

@@ -61,6 +61,8 @@ def test_shares_at_the_threshold_are_those_of_the_last_split() -> None:
     assert title(beyond).endswith("gives 0 % on the validation split and a recall of 0 %")
     (axes,) = figure.axes
     assert [[0.2, 1.0], [0.5, 0.1], [0.8, 0.0]] in lines(axes)
+    curves = [one for one in axes.get_lines() if len(one.get_xdata()) == 3]
+    assert {one.get_drawstyle() for one in curves} == {"steps-pre"}  # at 0.4 it is what it is at 0.5
     assert "threshold 0.500" in words(axes)
     low, high = axes.get_xlim()
     assert 0.1 < low < 0.2 < 0.8 < high < 0.9

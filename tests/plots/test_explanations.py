@@ -99,7 +99,7 @@ def test_of_many_generators_those_are_drawn_that_the_back_row_can_see() -> None:
     panels = [axes for axes in figure.axes if axes.images]
     assert len(panels) == 2 * MOST_GENERATORS
     assert min(axes.get_window_extent().height for axes in panels) >= figure.bbox.height / 5
-    assert figure.get_supxlabel() == "A note. 3 more generators are not drawn."
+    assert figure.get_supxlabel() == "A note. 3 more families are not drawn."
 
 
 @pytest.mark.parametrize("sources", [["Flux"], ["Flux", "Qwen", "Z-Image"]])

@@ -122,7 +122,7 @@ def _of_one(
 def _metric_tables(judgement: Judgement, answers: list[Answers]) -> dict[str, pd.DataFrame]:
     return {
         metric: pd.DataFrame(
-            {"model": one.name, "name": f"{short_name(one.title, 28)}\n{delivery_title(delivery)}"}
+            {"model": one.name, "name": f"{short_name(one.title, 30)}\n{delivery_title(delivery)}"}
             | judgement.metrics[one.name][delivery][metric].columns("value", "low", "high")
             for one in answers
             for delivery in judgement.deliveries[:2]

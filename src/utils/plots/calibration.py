@@ -113,7 +113,7 @@ def threshold_plot(
                 sweep[column],
                 line,
                 color=colour,
-                drawstyle="steps-post",
+                drawstyle="steps-pre",  # a picture right at the threshold is called AI
                 label=f"{what}, {split}",
             )
     axes.axhline(0.05, color=QUIET, linewidth=1.5, linestyle="--")

@@ -67,6 +67,7 @@ def evidence_gallery(
         "The picture",
         "Orange speaks for AI, blue for human-made; below: truth, probability of AI",
     ),
+    otherwise: str = "There are no such pictures here.",
 ) -> Figure | str:
     """Draw pictures, and below each what spoke for either class.
 
@@ -77,12 +78,13 @@ def evidence_gallery(
         title: What is to be seen.
         note: Which data.
         names: What the two rows hold.
+        otherwise: What is said where there are no pictures.
 
     Returns:
-        The figure; a sentence if there are no pictures.
+        The figure, or `otherwise`.
     """
     if not len(pictures):
-        return "There are no such pictures here."
+        return otherwise
     scale = _common_scale(maps)
     covered = [lay_over(*both, scale) for both in zip(pictures, maps, strict=True)]
     rows = [PictureRow(names[0], pictures), PictureRow(names[1], covered, captions)]
@@ -283,7 +285,8 @@ def generator_spectra(
         return "No generator family with enough originals is known here."
     every = list(next(iter(gaps.values())))
     sources = every[:MOST_GENERATORS]
-    more = f"{len(every) - len(sources)} more generators are not drawn." if len(every) > len(sources) else ""
+    left = len(every) - len(sources)
+    more = f"{left} more {'families are' if left > 1 else 'family is'} not drawn." if left else ""
     figure = new_figure(title, f"{note} {more}".strip())
     grid = figure.subplots(len(gaps), len(sources), squeeze=False)
     everything = [np.abs(own[source]) for own in gaps.values() for source in sources]

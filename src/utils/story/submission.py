@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from src.utils.estimate import Estimate
-from src.utils.names import interval_text, percent
+from src.utils.names import interval_text, percent_text
 from src.utils.settings import SPLITS
 
 UPLOAD = "Upload the file on the competition's page to learn its F1."
@@ -117,8 +117,8 @@ def _verdicts(verdicts: Mapping[str, Any]) -> str:
         return "About a single picture it says nothing yet: it is not calibrated."
     if not answered.value:
         return "About a single picture it says nothing: no test picture gets a verdict."
-    worth = "" if right.value is None else f", and {percent(right.value)} of these verdicts are right"
+    worth = "" if right.value is None else f"; of these verdicts, {percent_text(right)} are right"
     return (
         f"About a single picture it says so only where that held on unseen sources: "
-        f"{percent(answered.value)} of the test pictures get a verdict{worth}; no verdict is proof."
+        f"{percent_text(answered)} of the test pictures get a verdict{worth}. No verdict is proof."
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from src.utils.estimate import Estimate
-from src.utils.names import interval_text, percent
+from src.utils.names import interval_text, percent, percent_text
 from src.utils.settings import CLASS_NAMES
 from src.utils.story.reading import read_difference
 
@@ -45,7 +45,7 @@ def confidence(
         "The threshold set for a false-positive rate of 5 % where photo sources were left out has one of "
         f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
         f"{interval_text(measured['recall_fpr5'])}.",
-        f"{_share(measured['answered'])} of the test pictures get a verdict.",
+        f"{percent_text(measured['answered'])} of the test pictures get a verdict.",
         f"The largest loss by damage on {pictures} pictures: {loss['model']}, {loss['damage']}, ROC-AUC from "
         f"{loss['as they are']:.2f} to {loss['ROC-AUC']:.2f}.",
         split_sentence(split_effect, twins),
@@ -135,11 +135,9 @@ def verdict_policy(policy: Mapping[str, Any]) -> list[str]:
             continue
         found = policy["evidence"][record]
         worth = (
-            f"judged by rules made without the source at hand, it was said {found['said']:,} times and right "
+            f"by cut-offs chosen without the source at hand, it was said {found['said']:,} times and right "
             f"{found['right']:,} times; at equal numbers of both classes, a share of "
             f"{Estimate(**found['precision']).text()} is right"
-            if found["said"]
-            else "rules made without the source at hand never said it, so it rests on all sources together"
         )
         said.append(
             f"*{verdict}* is said where the whole interval lies {side.format(percent(edge))}: {worth}."
@@ -373,7 +371,3 @@ def _ends(share: Mapping[str, Any]) -> str:
 
 def _value(entry: Estimate) -> str:
     return "–" if entry.value is None else f"{entry.value:.2f}"
-
-
-def _share(entry: Estimate) -> str:
-    return "–" if entry.value is None else percent(entry.value)

@@ -78,6 +78,9 @@ class Evidence(NamedTuple):
     right: int
 
 
+NO_PLACES = "No improved model here reads single patches, so none says where its evidence lies."
+
+
 def own_evidence(
     predictor: Predictor | None, images: pd.DataFrame, probability: ArrayLike | None, raw_dir: Path, each: int
 ) -> Evidence:

@@ -4,8 +4,9 @@ A verdict is offered from the widest cut-off on for which the rule holds: with a
 AI-generated pictures, every source with the same weight, at least `RIGHT` of such verdicts were right, and at
 least `RIGHT_LOW` at the lower end of their 95 % interval, a bootstrap over sources and over groups; and of
 photographs no more than `FALSE_POSITIVES` were called AI-generated. It has to hold in every way of delivery
-that was tried. What is reported of a policy is cross-fitted: every source is judged by a policy that was
-chosen without it.
+that was tried. What is reported of a policy is cross-fitted: every source is judged by cut-offs that were
+chosen without it, by the same rule but for its lower end, since fewer sources support less. A verdict whose
+cross-fitted shares break that rule rests on single sources, and is not offered.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Shares(NamedTuple):
         return self.would_do(speaks_for) and self.worth[0] >= RIGHT_LOW
 
 
-def choose_policy(tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS, seed: int = 0) -> Policy:
+def choose_policy(
+    tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS, seed: int = 0, bounds: bool = True
+) -> Policy:
     """Choose the widest cut-offs for which the rule holds on every way of delivery.
 
     Args:
@@ -121,6 +124,7 @@ def choose_policy(tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS
         ai_at_least: Probability below which *AI-generated* is not said in any case.
         resamples: Number of bootstrap resamples.
         seed: Their seed.
+        bounds: Whether the lower end has to hold as well.
 
     Returns:
         The policy; where no cut-off will do, its sentence says why. Without evidence.
@@ -129,15 +133,15 @@ def choose_policy(tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS
     if len(groups) < 2 or min(groups) < LEAST_GROUPS:
         why = NOTHING_SUPPORTS if len(groups) < 2 else _too_few(tried)
         return Policy(why_no_ai=why, why_no_clear=why)
-    ai, why_no_ai = _widest(tried, 1, max(ai_at_least, 0.5), resamples, seed)
-    clear, why_no_clear = _widest(tried, 0, 0.5, resamples, seed)
+    ai, why_no_ai = _widest(tried, 1, max(ai_at_least, 0.5), resamples, seed, bounds)
+    clear, why_no_clear = _widest(tried, 0, 0.5, resamples, seed, bounds)
     return Policy(ai, None if clear is None else round(1 - clear, 2), why_no_ai, why_no_clear)
 
 
 def policy_with_evidence(
     tried: Tried, ai_at_least: float = 0.5, resamples: int = DRAWS, seed: int = 0
 ) -> Policy:
-    """The policy of all sources, with what policies chosen without a source say of that source.
+    """The policy of all sources, with what cut-offs chosen without a source say of that source.
 
     Args:
         tried: What supports the policy.
@@ -146,16 +150,20 @@ def policy_with_evidence(
         seed: Their seed.
 
     Returns:
-        The policy; its evidence has the `rule`, how many `pictures`, `groups` and `sources` of each class
-        were tried, in which `deliveries`, and for `ai` and `clear` how many verdicts were `said` and
-        `right` of the pictures as they are and their `precision` at equal numbers of both classes.
+        The policy, without a verdict that does not outlive the loss of a source; its evidence has the `rule`,
+        how many `pictures`, `groups` and `sources` of each class were tried, in which `deliveries`, and for
+        `ai` and `clear` how many verdicts were `said` and `right` of the pictures as they are and their
+        `precision` at equal numbers of both classes.
     """
     policy = choose_policy(tried, ai_at_least, resamples, seed)
     said = np.zeros(len(tried.label), int)
     for name in np.unique(tried.source):
         mine = tried.source == name
-        others = choose_policy(tried.only(~mine), ai_at_least, resamples, seed)
+        others = choose_policy(tried.only(~mine), ai_at_least, resamples, seed, bounds=False)
         said[mine] = verdicts(others, *tried.only(mine).as_they_are)
+    found = {
+        one: _measure(tried, one, resamples, seed)(said == 2 * one - 1, "", bounds=True) for one in (1, 0)
+    }
     table = pd.DataFrame({"label": tried.label, "group": tried.group, "source": tried.source})
     classes = {name: table[table["label"] == one] for one, name in enumerate(("human", "ai"))}
     evidence = {
@@ -164,9 +172,13 @@ def policy_with_evidence(
         "groups": {name: rows["group"].nunique() for name, rows in classes.items()},
         "sources": {name: rows["source"].nunique() for name, rows in classes.items()},
         "deliveries": list(tried.intervals),
-        "ai": _verdict_record(tried, said == 1, 1, resamples, seed),
-        "clear": _verdict_record(tried, said == -1, 0, resamples, seed),
+        "ai": _verdict_record(tried.label[said == 1] == 1, found[1]),
+        "clear": _verdict_record(tried.label[said == -1] == 0, found[0]),
     }
+    if policy.ai_from is not None and not found[1].would_do(1):
+        policy = replace(policy, ai_from=None, why_no_ai=_why_withdrawn(found[1], 1))
+    if policy.clear_up_to is not None and not found[0].would_do(0):
+        policy = replace(policy, clear_up_to=None, why_no_clear=_why_withdrawn(found[0], 0))
     return replace(policy, evidence=evidence)
 
 
@@ -302,7 +314,7 @@ def share_of(hit: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
 
 
 def _widest(
-    tried: Tried, speaks_for: int, start: float, resamples: int, seed: int
+    tried: Tried, speaks_for: int, start: float, resamples: int, seed: int, bounds: bool
 ) -> tuple[float | None, str]:
     """The lowest cut-off of one verdict for which the rule holds, else None and why there is none.
 
@@ -312,10 +324,12 @@ def _widest(
     nearest = {name: low if speaks_for else 1 - high for name, (low, high) in tried.intervals.items()}
     measure = _measure(tried, speaks_for, resamples, seed)
     for cut in np.arange(math.ceil(100 * start - 1e-9), 100) / 100:  # so few pictures support no finer ones
-        if all(measure(one >= cut, name).would_do(speaks_for) for name, one in nearest.items()):
-            found = [measure(one >= cut, name, bounds=True) for name, one in nearest.items()]
-            if all(one.holds(speaks_for) for one in found):
-                return float(cut), ""
+        shares = all(measure(one >= cut, name).would_do(speaks_for) for name, one in nearest.items())
+        if shares and (
+            not bounds
+            or all(measure(one >= cut, name, bounds=True).holds(speaks_for) for name, one in nearest.items())
+        ):
+            return float(cut), ""
     widest = [measure(one >= start, name, bounds=True) for name, one in nearest.items()]
     worst = min(widest, key=lambda one: one.worth)
     return None, _why_not(worst, speaks_for, start, len(nearest) > 1)
@@ -390,12 +404,9 @@ def _precision(right: float, wrong: float) -> float:
     return right / (right + wrong) if right + wrong > 0 else np.nan
 
 
-def _verdict_record(
-    tried: Tried, said: NDArray[np.bool_], speaks_for: int, resamples: int, seed: int
-) -> dict[str, Any]:
-    found = _measure(tried, speaks_for, resamples, seed)(said, "", bounds=True)
-    right = int((tried.label[said] == speaks_for).sum())
-    return {"said": int(said.sum()), "right": right, "precision": asdict(found.precision)}
+def _verdict_record(right: NDArray[np.bool_], found: Shares) -> dict[str, Any]:
+    """For each verdict whether it was right, and what such verdicts are worth."""
+    return {"said": len(right), "right": int(right.sum()), "precision": asdict(found.precision)}
 
 
 def _count(tried: Tried, one: int, hit: NDArray[np.bool_], seed: int) -> dict[str, Any]:
@@ -426,25 +437,47 @@ def _too_few(tried: Tried) -> str:
 
 def _why_not(found: Shares, speaks_for: int, cut: float, several: bool) -> str:
     """Say in numbers why a verdict is not offered: what it would be worth from the widest cut-off on."""
-    what = "call pictures AI-generated" if speaks_for else "clear pictures"
     edge = percent(cut if speaks_for else 1 - cut)
     reach = f"from {edge} on" if speaks_for else f"up to {edge}"
     way = f" when delivered as “{found.delivery}”" if several else ""
     if found.precision.value is None:
         side = "above" if speaks_for else "below"
         return (
-            f"This model cannot {what}: "
+            f"{_cannot(speaks_for)}: "
             f"of no picture by a source that it had not met was the whole interval {side} {edge}{way}."
         )
-    mine, others = "photographs", "what generators that it had not met made"
-    if speaks_for:
-        mine, others = "AI-generated pictures", "photographs from photo sources that it had not met"
-    would = "call" if speaks_for else "clear"
-    so = " so" if speaks_for else ""
     low = "" if found.precision.low is None else f" (at least {percent(found.precision.low)})"
-    limit = f" with at most {percent(FALSE_POSITIVES)} of photographs called so" if speaks_for else ""
     return (
-        f"This model cannot {what}: {reach} it would {would} {percent(found.wrong)} of {others}{so} "
-        f"and {percent(found.right)} of {mine}{way}, which makes {percent(found.precision.value)} of such "
-        f"verdicts right{low}; no cut-off reaches {percent(RIGHT)} (at least {percent(RIGHT_LOW)}){limit}."
+        f"{_cannot(speaks_for)}: {reach} {_would(found, speaks_for, way)}{low}; no cut-off reaches "
+        f"{percent(RIGHT)} (at least {percent(RIGHT_LOW)}){_limit(speaks_for)}."
     )
+
+
+def _why_withdrawn(found: Shares, speaks_for: int) -> str:
+    """Say in numbers why a verdict that all sources together support is not offered all the same."""
+    chosen = "with cut-offs chosen without the source at hand"
+    if found.precision.value is None:
+        return f"{_cannot(speaks_for)}: {chosen} it would never do so."
+    return (
+        f"{_cannot(speaks_for)}: {chosen} {_would(found, speaks_for)}; {percent(RIGHT)} are "
+        f"asked{_limit(speaks_for)}."
+    )
+
+
+def _cannot(speaks_for: int) -> str:
+    return f"This model cannot {'call pictures AI-generated' if speaks_for else 'clear pictures'}"
+
+
+def _limit(speaks_for: int) -> str:
+    return f" with at most {percent(FALSE_POSITIVES)} of photographs called so" if speaks_for else ""
+
+
+def _would(found: Shares, speaks_for: int, way: str = "") -> str:
+    """What a verdict would be worth, as the middle of a sentence; `way` is how pictures were delivered."""
+    wrong, right = percent(found.wrong), percent(found.right)
+    if speaks_for:
+        what = f"call {wrong} of photographs from photo sources that it had not met so and {right} of "
+        what += "AI-generated pictures"
+    else:
+        what = f"clear {wrong} of what generators that it had not met made and {right} of photographs"
+    return f"it would {what}{way}, which makes {percent(found.precision.value)} of such verdicts right"
