@@ -16,6 +16,7 @@ from src.utils.story.trust import (
     maps_sentence,
     maps_title,
     neutral_sentence,
+    neutral_title,
     random_title,
     split_sentence,
     split_title,
@@ -90,6 +91,16 @@ def test_file_facts_and_the_loss_without_shortcuts_are_findings() -> None:
     assert "no measurable difference" in neutral_sentence("M", level, "test")
     assert "ranks better without" in neutral_sentence("M", lost, "test")
     assert neutral_sentence("M", NOTHING, "test") == ""
+
+
+def test_a_title_names_whoever_loses_most_by_being_made_alike() -> None:
+    level, lost, more = Estimate(0.0, -0.1, 0.1), Estimate(0.1, 0.05, 0.2), Estimate(0.2, 0.1, 0.3)
+    assert (
+        neutral_title({"A": lost, "B": more, "C": level}, "Cut")
+        == "Cut: B loses 0.20 [0.10, 0.30] of ROC-AUC"
+    )
+    assert neutral_title({"A": level}, "Cut") == "Cut: no measurable loss of ROC-AUC"
+    assert neutral_title({"A": Estimate(0.3)}, "Cut") == "Cut"
     table = pd.DataFrame({"feature": ["all facts"], "auc": [0.62], "low": [0.54], "high": [0.69]})
     assert facts_sentence(table).endswith("(chance is 0.50): all facts 0.62 [0.54, 0.69].")
 

@@ -188,6 +188,21 @@ def _size(effect: Estimate) -> Estimate:
     return Estimate(-effect.value, low, high)
 
 
+def neutral_title(drops: Mapping[str, Estimate], how: str) -> str:
+    """Say in a figure's title what models lose once all pictures were made alike.
+
+    Args:
+        drops: By model, its name for people: ROC-AUC as they are minus ROC-AUC once made alike.
+        how: How they were made alike.
+    """
+    losing = {name: drop for name, drop in drops.items() if drop.low is not None and drop.low > 0}
+    if losing:
+        most = max(losing, key=lambda name: losing[name].value or 0)
+        return f"{how}: {most} loses {interval_text(losing[most])} of ROC-AUC"
+    measured = any(drop.low is not None for drop in drops.values())
+    return f"{how}: no measurable loss of ROC-AUC" if measured else how
+
+
 def neutral_sentence(model: str, drop: Estimate, pictures: str) -> str:
     """Say what a model loses once all pictures have one size and one compression.
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from src.utils.analysis.scoring.parts import Part, sub_part
 from src.utils.analysis.scoring.scores import AS_IT_IS, Change, score_pictures, scores_folder
-from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import decision_metrics, ranking_statistic
 from src.utils.data.pictures.augment import PERTURBATIONS, perturb
 from src.utils.estimate import Estimate
@@ -151,6 +151,7 @@ def robustness_table(
         `_high`; `auc_drop`, `auc_drop_low`, `auc_drop_high`. NaN where not defined or not estimable.
     """
     label = pictures["label"].to_numpy(dtype=int)
+    smallest = sort_groups(pictures["group"], label).smallest
     first = measure_odds(label, scores[AS_THEY_ARE], scores[AS_THEY_ARE] >= 0)
     rows = []
     for (kind, level), odds in scores.items():
@@ -163,7 +164,7 @@ def robustness_table(
         entries = bootstrap(with_drop, pictures["group"], label, weight, resamples, seed)
         row = {"kind": kind, "level": float(level)}
         for name, estimate in entries.items():
-            row |= estimate.columns(name)
+            row |= (estimate if name == "auc_drop" else never_certain(estimate, smallest)).columns(name)
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -19,7 +19,7 @@ from src.utils.analysis.checks.audit import AUDIT_COLUMNS, audit_table, cross_va
 from src.utils.analysis.checks.file_facts import CONTENT, FACT_KINDS, MEASURED, file_facts
 from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.scoring.scores import score_pictures, scores_folder
-from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.data.pictures.augment import recompress_jpeg
 from src.utils.estimate import Estimate
@@ -141,9 +141,10 @@ def neutral_table(
         return auc | {f"drop {name}": auc[first] - value for name, value in auc.items()}
 
     entries = bootstrap(statistic, pictures["group"], label, weight, resamples, seed)
+    smallest = sort_groups(pictures["group"], label).smallest
     return pd.DataFrame(
         {"pictures": name}
-        | entries[name].columns("auc", "low", "high")
+        | never_certain(entries[name], smallest).columns("auc", "low", "high")
         | entries[f"drop {name}"].columns("drop")
         for name in ranking
     )
