@@ -24,7 +24,10 @@ from src.utils.models.bundle.predictor import Predictor
 from src.utils.settings import Settings
 
 PICTURES = 1000
-"""Pictures that are judged; turned copies of the benchmark's where those are fewer."""
+"""Pictures that are judged: turned copies of fewer."""
+
+ORIGINALS = 126
+"""Pictures that give as many, each turned and mirrored in eight ways."""
 
 WAYS = 2
 """How often `evaluate` scores a picture: as it is, and made alike."""

@@ -59,9 +59,10 @@ def main() -> int:
         rows = [measure(task, repeats) for task in tqdm(tasks, "Timing", unit="task")]
         uploads = sorted(folder.glob("[01]/*"))
         print("Judging a detector …", flush=True)
-        judged = evaluating.benchmark_evaluating(
-            folder, Path(scratch), best_bundle(), len(uploads) if quick else evaluating.PICTURES
-        )
+        more = Path(scratch) / "judged"
+        collect_pictures(more, pictures if quick else evaluating.ORIGINALS)
+        most = pictures if quick else evaluating.PICTURES
+        judged = evaluating.benchmark_evaluating(more, Path(scratch), best_bundle(), most)
         print("Serving uploads …", flush=True)
         served = server.benchmark_server(Path(scratch) / BUNDLE, uploads, seconds, turns, best_bundle())
         print("Starting commands …", flush=True)

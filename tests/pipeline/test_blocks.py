@@ -27,6 +27,7 @@ def test_speed_is_shown_from_the_benchmark_and_left_alone_without_one():
     assert "measured in the same turns: L, float32 90 GFLOP/s." in filled
     assert "Training is in float32, because of P." in filled
     assert "From start to end: import it 0.4 s, ask it 1.0 s." in filled
+    assert "scored twice and reported on: 10.2 on 1.8 cores; `make predict`: 13.4 on 1.9 cores." in filled
     assert "| best | gunicorn, as set up here | 3.0 | 800 | 9.0 (90, 210) |" in filled
     assert "| the deck's CNN | the deck's development server | 9.1 | 700 | 10.0 (90, 210) |" in filled
     assert "P, 2 cores, 8 pictures" in filled

@@ -102,6 +102,7 @@ def _speed_of(benchmark: dict[str, Any]) -> str:
         f"Training is in {benchmark['machine']['training_precision']}.",
         *_limits_of(benchmark),
         *_seconds_of(benchmark),
+        *_evaluating_of(benchmark),
     )
     return f"{table}\n\n{' '.join(sentences)}"
 
@@ -139,6 +140,21 @@ def _seconds_of(benchmark: dict[str, Any]) -> list[str]:
     seconds = benchmark.get("once", {}).get("seconds", {})
     told = [f"{name} {number:.1f} s" for name, number in seconds.items()]
     return [f"From start to end: {', '.join(told)}."] if told else []
+
+
+def _evaluating_of(benchmark: dict[str, Any]) -> list[str]:
+    """How fast a detector is judged, beside asking it."""
+    found = benchmark.get("evaluating")
+    if not found:
+        return []
+    predict, evaluate = (
+        f"{found[name]['pictures_per_second']:.1f} on {found[name]['busy_cores']:.1f} cores"
+        for name in ("predict", "evaluate")
+    )
+    return [
+        f"`make evaluate` of `best`, {found['pictures']:,} pictures scored twice and reported on: "
+        f"{evaluate}; `make predict`: {predict}."
+    ]
 
 
 def serving_block(benchmark: dict[str, Any]) -> str:
