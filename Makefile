@@ -7,7 +7,7 @@
 #:   ENCODER        auto | sample | the name of one;  PRECISION  auto | float32 | mixed_bfloat16
 #:   SCHEDULER      tcp://… of a Dask cluster that shares the work (docs/SEVERAL_MACHINES.md)
 #:
-#: On two cores:    setup some minutes once; reproduce 20 minutes on the sample, then only what changed;
+#: On two cores:    setup some minutes once; reproduce 20 to 45 minutes on the sample, then what changed;
 #:                  test 20 minutes; with Kaggle's data hours, which the run says before it starts.
 #:
 #: Results:         figures/<source>/          every figure, for slides
