@@ -141,7 +141,7 @@ def test_a_verdict_that_hangs_on_one_source_is_not_offered():
     assert policy.why_no_ai == (
         "This model cannot call pictures AI-generated: with cut-offs chosen without the source at hand it "
         "would call 17 % of photographs from photo sources that it had not met so and 100 % of AI-generated "
-        "pictures, which makes 86 % of such verdicts right; 80 % are asked, with at most 5 % of photographs "
+        "pictures, which makes 86 % of such verdicts right; 80 % are asked with at most 5 % of photographs "
         "called so."
     )
 

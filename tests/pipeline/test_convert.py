@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.utils import convert
-from src.utils.convert import main
 from src.utils.models.bundle.bundle import choose_default, load_bundle
 from src.utils.models.bundle.predictor import Predictor
+from src.utils.pipeline import convert
+from src.utils.pipeline.convert import main
 from src.utils.settings import CLASS_NAMES, PROJECT_ROOT
 from tests.models.bundle.test_legacy import brightness_score, build_legacy
 from tests.models.tiny import SIZE, random_pixels
@@ -137,7 +137,7 @@ def test_help_needs_no_tensorflow_and_explains() -> None:
     program = """
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
-from src.utils.convert import main
+from src.utils.pipeline.convert import main
 main(["--help"])
 """
     run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT_ROOT, capture_output=True, text=True)
@@ -147,7 +147,7 @@ main(["--help"])
 
 
 def test_the_command_is_quiet_but_for_its_report(h5: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "src.utils.convert", h5, "--to", tmp_path / "new"]
+    command = [sys.executable, "-m", "src.utils.pipeline.convert", h5, "--to", tmp_path / "new"]
     options = ["--pixels", "0-1", "--high-means", "human"]
     run = subprocess.run([*command, *options], cwd=PROJECT_ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Make a bundle of a Keras model from elsewhere, once: `python -m src.utils.convert MODEL.h5 …`."""
+"""Make a bundle of a Keras model from elsewhere, once: `python -m src.utils.pipeline.convert MODEL.h5 …`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ trained the model. If it ends in a sigmoid or a softmax, its file says so and --
 
 The deck's page divided pixels by 255, and took a high number from a single output for a human's work:
 
-  python -m src.utils.convert model_05.h5 --name old_page --pixels 0-1 --high-means human
+  python -m src.utils.pipeline.convert model_05.h5 --name old_page --pixels 0-1 --high-means human
 
 and --output logits too, if the model itself ends without a sigmoid. No code in a model's file is run.
 Exit code: 0 done, 2 wrong usage or a model that cannot be converted.
@@ -136,7 +136,7 @@ def _shown(folder: Path) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m src.utils.convert",
+        prog="python -m src.utils.pipeline.convert",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
