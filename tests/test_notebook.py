@@ -26,6 +26,7 @@ def test_a_note_counts_the_pictures_it_is_given():
     run = open_notebook("05_confusion_matrix", settings=Settings(source="kaggle"))
     images = pd.DataFrame({"group": ["a", "a", "b"]})
     assert run.note(images, "test") == "Kaggle dataset, test split: 3 pictures in 2 groups."
+    assert run.note(images.assign(group="")) == "Kaggle dataset: 3 pictures."
 
 
 def test_a_plot_with_nothing_to_show_leaves_its_sentence_and_no_file(tmp_path):

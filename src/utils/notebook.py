@@ -81,7 +81,9 @@ class Run:
             images: Those pictures' rows of the manifest.
             split: What to call them, such as `test`.
         """
-        return data_note(self.settings.source, split, len(images), images["group"].nunique())
+        known = images["group"].astype(str) != ""  # before the scan a folder has no groups yet
+        groups = images["group"].nunique() if known.any() else None
+        return data_note(self.settings.source, split, len(images), groups)
 
     def save(
         self, figure: Figure | str, name: str, caption: str, alt: str, kind: str = "plot"

@@ -35,14 +35,24 @@ def test_every_picture_is_a_dot_in_the_row_of_its_outcome() -> None:
 
 
 def test_no_mistake_only_mistakes_and_no_pictures() -> None:
-    assert "no mistake" in title(outcome_plot(["true negative"], [0.1]))
-    assert "wrong on every one" in title(outcome_plot(["false positive"], [0.9]))
-    assert outcome_plot([], []) == "There are no pictures that were answered."
+    assert "no mistake" in title(outcome_plot(["true negative"] * 2, [0.1, 0.2]))
+    assert "wrong on every one" in title(outcome_plot(["false positive"] * 2, [0.8, 0.9]))
+    assert outcome_plot([], []) == "There are no probabilities to draw."
+
+
+def test_answers_that_are_equally_sure_are_a_sentence() -> None:
+    said = outcome_plot(["true negative", "false positive", "true positive"], [0.49, 0.51, 0.50])
+    assert said == "Every probability of AI lies between 0.49 and 0.51: there is no spread to draw."
+    shares = {"accuracy": 0.5, "fpr": [1.0, 0.5, 0.0], "recall": [1.0, 0.5, 0.0]}
+    curve = pd.DataFrame({"recall": [0.5, 1.0], "precision": [0.5, 0.5]})
+    flat, wide = (pd.DataFrame({"threshold": one} | shares) for one in ([0.5, 0.51, 0.52], [0.4, 0.5, 0.6]))
+    assert threshold_plot(flat, curve, 0.5).startswith("All probabilities are about the same")
+    assert not isinstance(threshold_plot(wide, curve, 0.5), str)
 
 
 def test_one_answer_for_every_picture_is_the_title() -> None:
-    figure = outcome_plot(["false positive", "true positive"], [0.52, 0.54], "Deck's CNN")
-    assert title(figure) == "Deck's CNN calls every picture AI, 53 % sure (median)"
+    figure = outcome_plot(["false positive", "true positive"], [0.52, 0.60], "Deck's CNN")
+    assert title(figure) == "Deck's CNN calls every picture AI, 56 % sure (median)"
 
 
 def test_mistakes_are_shown_surest_first_with_what_is_in_them() -> None:
@@ -94,8 +104,8 @@ def test_nothing_measurable_and_nothing_to_compare_are_said() -> None:
     assert title(effects_plot(effects(p_adjusted=[0.5] * 3))) == (
         "Wrong and right answers: no difference survives correction (3 comparisons)"
     )
-    assert "Nothing here could be tested" in title(effects_plot(effects(p_adjusted=[np.nan] * 3)))
-    one = effects_plot(effects().iloc[[1]])
+    assert effects_plot(effects(p_adjusted=[np.nan] * 3)).startswith("Too few groups are wrong or right")
+    one = effects_plot(effects(p_adjusted=[0.5] * 3).iloc[[1]])
     title(one)
     assert [axes.get_title("left") for axes in one.axes] == ["False negatives"]
     assert effects_plot(effects().head(0)).startswith("In neither class")

@@ -25,6 +25,8 @@ def table() -> pd.DataFrame:
 def test_the_ablation_shows_every_candidate_and_sets_off_the_chosen() -> None:
     figure = ablation_plot(table(), "full", "note")
     assert title(figure) == "On left-out sources “full” reaches a ROC-AUC of 0.95; on the worst, 0.85"
+    folded = ablation_plot(table(), "full", "note", "fold")
+    assert title(folded).startswith("On left-out folds “full” reaches")
     (axes,) = figure.axes
     names = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}
     assert names == {"plain": "normal", "full": "bold"}
@@ -34,6 +36,8 @@ def test_the_ablation_shows_every_candidate_and_sets_off_the_chosen() -> None:
 
 def test_the_matrix_shows_every_pair() -> None:
     matrix = pd.DataFrame([[0.9, 0.75]], index=["Flux"], columns=["Argon theme", "campus"])
+    folds = ["fold 1", "fold 2"]
+    assert "folds of originals" in source_plot(pd.DataFrame([[0.9, np.nan], [np.nan, 0.8]], folds, folds))
     figure = source_plot(matrix)
     assert title(figure) == "Left out together, hardest to tell apart: Flux and campus"
     axes = figure.axes[0]

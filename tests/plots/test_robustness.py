@@ -20,7 +20,11 @@ def test_each_kind_has_its_panel_and_levels_from_mild_to_severe() -> None:
         "blur": {"best": curve([0, 1], [0.9, 0.85]), "cnn_deck": curve([0, 1], [0.6, 0.61])},
     }
     figure = robustness_curves(tables, {"jpeg": "JPEG quality", "blur": "Blur σ, pixels"}, "A note.")
-    assert title(figure) == "The largest loss of ROC-AUC is 0.30: Improved model, JPEG quality = 30"
+    loss = "The largest loss of ROC-AUC is 0.30: Improved model, JPEG quality = 30"
+    assert title(figure) == f"{loss} (too few originals for an interval)"
+    for models in tables.values():
+        models.update({name: one.assign(auc_low=0.5) for name, one in models.items()})
+    assert title(robustness_curves(tables, {"jpeg": "JPEG quality", "blur": "Blur σ, pixels"})) == loss
     jpeg, blur, legend, *_ = figure.axes
     assert [text.get_text() for text in jpeg.get_xticklabels()] == ["as is", "95", "30"]
     assert [[0, 0.9], [1, 0.88], [2, 0.6]] in lines(jpeg)

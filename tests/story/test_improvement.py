@@ -54,8 +54,8 @@ def test_what_averaging_changes_is_read_from_the_table() -> None:
 def test_a_kept_plain_probe_is_not_compared_with_itself() -> None:
     said = improvement(ABLATION, "embedding", "embedding", metrics(0.9, 0.9), {}, {}, False)
     assert said[0] == (
-        "Kept: `embedding`, the plain probe. No design is better by more than one standard error over the "
-        "sources that were left out, so `best` and `linear_probe` are the same model. On sources left out of "
+        "Kept: `embedding`, the plain probe. No design is better by more than one standard error over what "
+        "was left out, so `best` and `linear_probe` are the same model. On sources left out of "
         "training its AUC is 0.90 on average and 0.70 on the worst, Flux (AI)."
     )
 

@@ -47,3 +47,10 @@ def source_names(images: pd.DataFrame) -> np.ndarray:
     family = images["generator"].fillna("").map(generator_family)
     name = family.where(images["label"] == 1, images["origin"].fillna(""))
     return name.where(name != "", "group " + images["group"].astype(str)).to_numpy(str)
+
+
+def known_sources(images: pd.DataFrame) -> int:
+    """How many sources are known by name of the class that has fewer; images as for `source_names`."""
+    name, group = source_names(images), "group " + images["group"].astype(str).to_numpy(str)
+    label = images["label"].to_numpy(int)
+    return min(len(np.unique(name[(label == one) & (name != group)])) for one in (0, 1))

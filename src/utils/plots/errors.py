@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from src.utils.names import percent, short_name
+from src.utils.plots.evaluation import LEAST_SPREAD, no_spread
 from src.utils.plots.figure.galleries import SURE, Picture, PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     CLASS_COLOURS,
@@ -65,11 +66,11 @@ def outcome_plot(
         title: Title; the median confidence of wrong and right answers if not given.
 
     Returns:
-        The figure; a sentence if there are no pictures.
+        The figure; a sentence if the probabilities hardly differ.
     """
     outcome, probability = np.asarray(outcome, dtype=str), np.asarray(probability, dtype=float)
-    if not len(outcome):
-        return "There are no pictures that were answered."
+    if not len(outcome) or np.ptp(probability) < LEAST_SPREAD:
+        return no_spread(probability)
     confidence = np.maximum(probability, 1 - probability)
     wrong = np.isin(outcome, ("false positive", "false negative"))
     figure = new_figure(title or _outcome_title(outcome, confidence, wrong, model), note)
@@ -145,10 +146,12 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
         level: Corrected p-value below which a mark is filled.
 
     Returns:
-        The figure, a panel a kind that can be compared; a sentence where there is none.
+        The figure, a panel a kind that can be compared; a sentence where nothing could be tested.
     """
     if effects.empty:
         return "In neither class are there both wrong and right answers to compare."
+    if effects["p_adjusted"].isna().all():
+        return "Too few groups are wrong or right to test what wrong answers share."
     figure = new_figure(title or _effects_title(effects, level), note)
     names = list(dict.fromkeys(effects["property"]))
     shown = [kind for kind in KINDS if (effects["errors"] == kind).any()]
@@ -162,7 +165,7 @@ def effects_plot(effects: pd.DataFrame, note: str = "", title: str = "", level: 
             axes.plot([one.low, one.high], [row, row], color=CLASS_COLOURS[label], linewidth=5, alpha=0.5)
             face = CLASS_COLOURS[label] if certain else "white"
             style = {"markerfacecolor": face, "markeredgewidth": 3, "markersize": 13}
-            axes.plot(one.delta, row, "o", color=CLASS_COLOURS[label], **style)
+            axes.plot(one.delta, row, "o", color=CLASS_COLOURS[label], clip_on=False, **style)
         axes.set(xlim=(-1, 1), xlabel="← wrong answers have less      more →")
         axes.tick_params(axis="y", length=0)
         light_grid(axes, "x")
@@ -268,10 +271,14 @@ def threshold_plot(
         title: Title.
 
     Returns:
-        The figure; a sentence if there is one class only, whose answers a threshold cannot trade.
+        The figure; a sentence if there is one class only, whose answers a threshold cannot trade, or if all
+        pictures have about the same probability.
     """
     if curve.empty or sweep[["fpr", "recall"]].isna().all().any():
         return "A threshold trades one class for the other, and there are pictures of one class only."
+    moving = sweep.loc[(sweep[["fpr", "recall"]].diff().abs() > 0).any(axis=1), "threshold"]
+    if moving.empty or np.ptp(moving) < LEAST_SPREAD:
+        return "All probabilities are about the same: any other threshold gives every picture one answer."
     figure = new_figure(title or f"{model or 'The model'}: what another threshold would buy and cost", note)
     left, right = figure.subplots(1, 2)
     human, ai = CLASS_COLOURS
@@ -339,8 +346,6 @@ def _outcome_title(outcome: np.ndarray, confidence: np.ndarray, wrong: np.ndarra
 def _effects_title(effects: pd.DataFrame, level: float) -> str:
     tested = int(effects["p_adjusted"].notna().sum())
     found = int((effects["p_adjusted"] < level).sum())
-    if not tested:
-        return "What do wrong answers share? Nothing here could be tested"
     if not found:
         return f"Wrong and right answers: no difference survives correction ({tested} comparisons)"
     return f"{found} of {tested} comparisons set wrong answers apart from right ones"

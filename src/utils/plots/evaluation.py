@@ -36,6 +36,9 @@ from src.utils.settings import CLASS_NAMES
 OUTCOMES = ("rightly cleared", "false positives", "missed", "found")
 """What happened in each cell of a confusion matrix, row by row."""
 
+LEAST_SPREAD = 0.05
+"""Probabilities that differ by less make one bar, one dot, one step: there is nothing to draw."""
+
 MATRIX_SHADES: dict[str, Any] = {"cmap": "Greys", "vmin": 0, "vmax": 2.4}
 """Shades of shares from 0 to 1: ink stays readable on the darkest of them."""
 
@@ -172,13 +175,13 @@ def probability_plot(
         title: Title; the shares on the wrong side if not given.
 
     Returns:
-        The figure, a panel a class that occurs; a sentence if all probabilities fall into one bin.
+        The figure, a panel a class that occurs; a sentence if the probabilities hardly differ.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=float)
     weight = np.ones(len(label)) if weight is None else np.asarray(weight, dtype=float)
     edges = _probability_edges(threshold)
-    if np.count_nonzero(np.histogram(probability, edges)[0]) < 2:
-        return _no_spread(probability)
+    if not len(probability) or np.ptp(probability) < LEAST_SPREAD:
+        return no_spread(probability)
     shown = [one for one in (0, 1) if (label == one).any()]
     wrong_share = {one: _wrong(label, probability, weight, threshold, one) for one in shown}
     figure = new_figure(title or _probability_title(wrong_share, model), note)
@@ -210,7 +213,8 @@ def _probability_edges(threshold: float) -> np.ndarray:
     return np.concatenate([np.linspace(0, threshold, below + 1), np.linspace(threshold, 1, above + 1)[1:]])
 
 
-def _no_spread(probability: np.ndarray) -> str:
+def no_spread(probability: np.ndarray) -> str:
+    """Say between which two values all probabilities lie."""
     if not len(probability):
         return "There are no probabilities to draw."
     low, high = probability.min(), probability.max()

@@ -28,26 +28,27 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [HUMAN, "white", AI])
 """Human-made below zero, AI-generated above; white at zero."""
 
 
-def ablation_plot(table: pd.DataFrame, chosen: str, note: str = "") -> Figure | str:
-    """Mean and worst AUC on sources that a detector has not met, a line a detector.
+def ablation_plot(table: pd.DataFrame, chosen: str, note: str = "", left_out: str = "source") -> Figure | str:
+    """Mean and worst AUC on what a detector has not met, a line a detector.
 
     Args:
         table: `candidate`, `mean`, `mean_low`, `mean_high`, `worst`, `worst_low`, `worst_high`.
         chosen: The candidate that is kept; its line is set off.
         note: Which data.
+        left_out: What was left out: a `source`, or a `fold` where sources are not known.
 
     Returns:
         The figure; a sentence if no detector could be measured.
     """
     table = table[table["mean"].notna()]
     if table.empty:
-        return "No design could be measured on sources that were left out."
-    figure = new_figure(_ablation_title(table.set_index("candidate"), chosen), note)
+        return f"No design could be measured on {left_out}s that were left out."
+    figure = new_figure(_ablation_title(table.set_index("candidate"), chosen, left_out), note)
     axes = figure.subplots()
     places = np.arange(len(table))[::-1]
     for name, colour, shift, words in (
-        ("mean", model_colour("best"), 0.14, "mean over all left-out sources"),
-        ("worst", _WORST, -0.14, "worst left-out source"),
+        ("mean", model_colour("best"), 0.14, f"mean over all left-out {left_out}s"),
+        ("worst", _WORST, -0.14, f"worst left-out {left_out}"),
     ):
         value = table[name].to_numpy(float)
         axes.hlines(
@@ -65,12 +66,12 @@ def ablation_plot(table: pd.DataFrame, chosen: str, note: str = "") -> Figure | 
     return figure
 
 
-def _ablation_title(table: pd.DataFrame, chosen: str) -> str:
+def _ablation_title(table: pd.DataFrame, chosen: str, left_out: str) -> str:
     """What the detector that is kept reaches; `table` by detector."""
     if chosen not in table.index:
-        return "What each part brings on sources that training has not met"
+        return f"What each part brings on {left_out}s that training has not met"
     mean, worst = (table.loc[chosen, name] for name in ("mean", "worst"))
-    return f"On left-out sources “{chosen}” reaches a ROC-AUC of {mean:.2f}; on the worst, {worst:.2f}"
+    return f"On left-out {left_out}s “{chosen}” reaches a ROC-AUC of {mean:.2f}; on the worst, {worst:.2f}"
 
 
 def source_plot(matrix: pd.DataFrame, note: str = "") -> Figure | str:
@@ -86,6 +87,8 @@ def source_plot(matrix: pd.DataFrame, note: str = "") -> Figure | str:
     """
     if np.count_nonzero(matrix.notna()) < 2:
         return "There are no two pairs of sources to leave out."
+    if list(matrix.index) == list(matrix.columns):  # folds are called the same on both sides
+        return "Sources are not known here: folds of originals were left out, and there are no pairs to show."
     values = matrix.to_numpy(float)
     row, column = np.unravel_index(np.nanargmin(values), values.shape)
     generator, photographs = matrix.index[row], _photo_source(matrix.columns[column])

@@ -208,15 +208,16 @@ def _delivery_title(table: pd.DataFrame, model: str) -> str:
 
 
 def _robustness_title(tables: Mapping[str, Mapping[str, pd.DataFrame]], axes_names: Mapping[str, str]) -> str:
-    losses: Sequence[tuple[float, str, str, float]] = [
-        (table["auc"].iloc[0] - row.auc, model, axes_names[kind], row.level)
+    losses: Sequence[tuple[float, str, str, float, bool]] = [
+        (table["auc"].iloc[0] - row.auc, model, axes_names[kind], row.level, np.isnan(row.auc_low))
         for kind, models in tables.items()
         for model, table in models.items()
         for row in table.iloc[1:].itertuples()
         if not np.isnan(table["auc"].iloc[0] - row.auc)
     ]
-    loss, model, kind, level = max(losses, default=(0.0, "", "", 0.0))
+    loss, model, kind, level, few = max(losses, default=(0.0, "", "", 0.0, False))
     if loss < 0.005:
         return "No damage that was tried lowers a ROC-AUC by 0.01"
     where = f"{model_name(model)}, {in_sentence(kind)} = {level:g}"
-    return f"The largest loss of ROC-AUC is {loss:.2f}: {where}"
+    doubt = " (too few originals for an interval)" if few else ""
+    return f"The largest loss of ROC-AUC is {loss:.2f}: {where}{doubt}"

@@ -22,6 +22,7 @@ def confidence(
     luck: Mapping[str, Any],
     twins: bool = False,
     pictures: str = "test",
+    left_out: str = "source",
 ) -> list[str]:
     """Say what a model's confidence is worth.
 
@@ -36,13 +37,16 @@ def confidence(
         luck: A network's test ROC-AUC over seeds: `model`, `seeds`, `lowest`, `highest`.
         twins: Whether groups hold pictures of both classes.
         pictures: On which the loss was measured, such as `test and unseen`.
+        left_out: What the scorer had not met of the pictures that the threshold was set on: their `source`,
+            or only their `group`.
     """
+    what = "photo sources" if left_out == "source" else "groups of photographs"
     return [
         f"`{model}` gets a temperature of {temperature:.2f}. Its calibration error on the test goes from "
         f"{interval_text(measured['ece'])} to {interval_text(measured['ece_calibrated'])}, and by its "
         f"intervals to {interval_text(measured['ece_venn_abers'])}; chance alone would make "
         f"{_value(measured['ece_by_chance'])}.",
-        "The threshold set for a false-positive rate of 5 % where photo sources were left out has one of "
+        f"The threshold set for a false-positive rate of 5 % where {what} were left out has one of "
         f"{interval_text(measured['false_positive_rate_fpr5'])} on the test, and a recall of "
         f"{interval_text(measured['recall_fpr5'])}.",
         f"{percent_text(measured['answered'])} of the test pictures get a verdict.",

@@ -177,6 +177,15 @@ def test_answering_less_often_makes_a_model_that_ranks_right_more_often():
     assert coverage_table([1, 1], [0, 1], [1, 1]).empty
 
 
+def test_pairs_whose_halves_have_one_source_are_sources_of_both_classes():
+    """Kaggle's pairs: a photograph and its twin, and nothing known of either's source."""
+    tried = try_on(8, sources=12, groups=2)
+    paired = tried._replace(source=np.tile(np.char.add("pair ", np.arange(24).astype(str)), 2))
+    policy = policy_with_evidence(paired, resamples=100)
+    assert policy.evidence["sources"] == {"human": 24, "ai": 24}
+    assert policy.ai_from is not None and policy.clear_up_to is not None
+
+
 def test_a_table_counts_verdicts_of_each_class():
     table = verdict_table(Policy(0.7, 0.3), [0, 0, 1, 1], [0, 0.2, 0.4, 0.7], [0.3, 0.6, 0.8, 0.9])
     assert table.loc["Human-made"].to_dict() == {"No sign of AI": 1, "Uncertain": 1, "AI-generated": 0}

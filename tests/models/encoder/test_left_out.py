@@ -52,6 +52,8 @@ def test_where_a_class_has_one_source_groups_are_left_out():
     images = make_images().assign(generator="One", origin="Other")
     rounds, left_out = plan_rounds(images)
     assert left_out == "group" and len(rounds) == 5
+    unknown = make_images().assign(generator="", origin="")  # each group is a source, but none has a name
+    assert plan_rounds(unknown)[1] == "group" and plan_rounds(make_images())[1] == "source"
     assert sorted(np.concatenate([score for _, score in rounds])) == list(range(24))
 
 

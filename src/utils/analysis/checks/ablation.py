@@ -174,16 +174,25 @@ def designs_to_show(table: pd.DataFrame, chosen: str, plain: str) -> tuple[pd.Da
     return table[shown].reset_index(drop=True), table[~shown].reset_index(drop=True)
 
 
+def left_out_kind(table: pd.DataFrame) -> str:
+    """What was left out in turn: `source`, or `fold` where a class has no two known sources.
+
+    Args:
+        table: From `ablation_table`.
+    """
+    return "fold" if table["worst_source"].str.startswith("fold ").all() else "source"
+
+
 def readable_ablation(table: pd.DataFrame) -> pd.DataFrame:
     """An ablation table for people."""
-    rows = table.to_dict("records")
+    rows, kind = table.to_dict("records"), left_out_kind(table)
     return pd.DataFrame(
         {
             "detector": table["candidate"],
             "what it is": table["part"],
-            "mean AUC, sources left out": [Estimate.from_row(row, "mean").text() for row in rows],
-            "AUC on the worst source": [Estimate.from_row(row, "worst").text() for row in rows],
-            "worst source": table["worst_source"],
+            f"mean AUC, {kind}s left out": [Estimate.from_row(row, "mean").text() for row in rows],
+            f"AUC on the worst {kind}": [Estimate.from_row(row, "worst").text() for row in rows],
+            f"worst {kind}": table["worst_source"],
         }
     )
 

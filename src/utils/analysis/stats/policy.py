@@ -345,9 +345,10 @@ def _measure(tried: Tried, speaks_for: int, resamples: int, seed: int) -> Callab
     groups alone in 50 to 80.
     """
     groups = sort_groups(tried.group, tried.label)
-    names, number = np.unique(tried.source, return_inverse=True)
+    # A source that both classes name, such as that of a pair, is one of each.
+    names, number = np.unique(np.char.add(tried.label.astype(str), tried.source), return_inverse=True)
     member = np.eye(len(names))[number]
-    true = np.array([(tried.label[tried.source == name] == speaks_for).any() for name in names])
+    true = np.char.startswith(names, str(speaks_for))
     drawn = np.array(list(draw_weights(groups, resamples, seed)))
     totals = drawn @ member
     of_others = len(np.unique(tried.group[tried.label != speaks_for]))

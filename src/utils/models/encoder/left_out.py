@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from src.utils.data.families import source_names
+from src.utils.data.families import known_sources, source_names
 from src.utils.data.split import group_weights
 from src.utils.models.encoder.best import Design
 from src.utils.models.encoder.heads import FOLDS, balance, fit_head, scale_head, take
@@ -40,7 +40,7 @@ def left_out_scores(
 
     Returns:
         Log-odds of AI, float64 [n], and what was left out: `source`, or `group` where a class has fewer than
-        two sources.
+        two sources of known name.
     """
     label, weight = images["label"].to_numpy(int), group_weights(images)
     trained = (images["split"] == "train").to_numpy()
@@ -59,7 +59,7 @@ def left_out_scores(
 def plan_rounds(images: pd.DataFrame, seed: int = 0) -> tuple[list[Round], str]:
     """Leave every source out once; what shares a group with one of its pictures is not fitted on either.
 
-    Where a class has but one source, grouped folds take the place of sources.
+    Where a class has fewer than two sources of known name, grouped folds take the place of sources.
 
     Args:
         images: Rows of the manifest.
@@ -69,7 +69,7 @@ def plan_rounds(images: pd.DataFrame, seed: int = 0) -> tuple[list[Round], str]:
         The rounds, each row scored in exactly one, and `source` or `group`.
     """
     label, group, source = images["label"].to_numpy(int), images["group"].to_numpy(), source_names(images)
-    if min(len(np.unique(source[label == one])) for one in (0, 1)) >= 2:
+    if known_sources(images) >= 2:
         return list(_without_each_source(label, group, source)), "source"
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     return list(folds.split(label, label, group)), "group"
