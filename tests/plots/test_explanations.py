@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from src.utils.plots.explanations import (
     COVER,
     MOST_GENERATORS,
+    answers_title,
     control_plot,
     evidence_gallery,
     generator_spectra,
@@ -65,6 +66,15 @@ def test_likeness_is_drawn_by_layer_beside_chance() -> None:
     assert words(axes) == ["0.80", "0.35", "0.25"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["dense 1", "conv 1", "another picture"]
     assert nothing_is_cut_off(figure)
+
+
+def test_answers_near_a_coin_toss_are_not_called_confident() -> None:
+    assert answers_title("M", "right", [0.9, 0.4]) == "M: its most confident right answers"
+    assert (
+        answers_title("M", "wrong", [0.52, 0.46])
+        == "M: its wrong answers, none with more than 54 % confidence"
+    )
+    assert answers_title("M", "wrong", []) == "M: its most confident wrong answers"
 
 
 def test_spectra_show_each_class_and_their_difference() -> None:

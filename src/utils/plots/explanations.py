@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from src.utils.names import short_name
-from src.utils.plots.figure.galleries import PictureRow, picture_rows
+from src.utils.names import percent, short_name
+from src.utils.plots.figure.galleries import SURE, PictureRow, picture_rows
 from src.utils.plots.figure.style import (
     AI,
     CLASS_COLOURS,
@@ -55,6 +55,20 @@ def lay_over(picture: NDArray[np.uint8], evidence: NDArray, scale: float) -> NDA
     colour = np.where(strength > 0, 255 * np.array(to_rgb(AI)), 255 * np.array(to_rgb(HUMAN)))
     cover = COVER * np.abs(strength)
     return np.rint(grey * (1 - cover) + colour * cover).astype(np.uint8)
+
+
+def answers_title(model: str, which: str, probability: Sequence[float]) -> str:
+    """Say in a figure's title whose answers are shown; answers at 52 % are not called confident.
+
+    Args:
+        model: Its name for people.
+        which: `right` or `wrong`.
+        probability: Its probability of AI for each picture that is shown.
+    """
+    surest = max((abs(one - 0.5) + 0.5 for one in probability), default=1.0)
+    if surest < SURE:
+        return f"{model}: its {which} answers, none with more than {percent(surest)} confidence"
+    return f"{model}: its most confident {which} answers"
 
 
 def evidence_gallery(
