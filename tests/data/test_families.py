@@ -26,3 +26,17 @@ from src.utils.data.families import generator_family
 )
 def test_family(generator, family):
     assert generator_family(generator) == family
+
+
+def test_only_sources_with_a_name_are_known():
+    images = pd.DataFrame(
+        {
+            "label": [1, 1, 1, 0, 0, 0],
+            "generator": ["Flux.1 dev", "Flux.2", "Kling 3", "", "", ""],
+            "origin": ["", "", "", "Alps", "", ""],
+            "group": list("abcdef"),
+        }
+    )
+    assert known_sources(images) == 1  # one photo source, although three groups are sources of their own
+    assert known_sources(images.assign(origin=["", "", "", "Alps", "Tabler", ""])) == 2
+    assert known_sources(images.assign(generator="")) == 0

@@ -40,6 +40,15 @@ def test_what_was_kept_stands_beside_the_plain_probe_with_its_worst_source() -> 
     assert said[6] == ONE_TASTE
 
 
+def test_folds_are_not_called_sources() -> None:
+    folded = ABLATION.assign(worst_source="fold 5 (AI)")
+    reached = metrics(0.97, 0.9)
+    said = improvement(folded, "all blocks", "embedding", reached, {}, {}, False, left_out="fold")
+    assert said[0].startswith("The sources of these pictures are not known, so folds of originals")
+    assert "On folds left out of training" in said[1] and said[2].startswith("On the worst fold the AUC is")
+    assert "on left-out folds" in said[3] and not any("worst source" in one for one in said)
+
+
 def test_without_unseen_sources_it_says_so_and_other_datasets_have_no_taste() -> None:
     said = improvement(ABLATION, "all blocks", "embedding", metrics(0.97, 0.9), {}, {}, False)
     assert said[5:] == ["This dataset has no unseen sources to measure on."]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from src.utils.analysis.checks.ablation import left_out_kind
 from src.utils.estimate import Estimate
 from src.utils.names import as_it_is, interval_text
 from src.utils.story.reading import read_difference
@@ -40,6 +39,7 @@ def improvement(
     unseen: Metrics,
     compared: Mapping[str, Mapping[str, Mapping[str, Estimate]]],
     sample: bool,
+    left_out: str = "source",
 ) -> list[str]:
     """Say which detector was kept, what its parts bring, and what it reaches.
 
@@ -51,12 +51,13 @@ def improvement(
         unseen: The same on unseen sources; empty where there are none.
         compared: `best_minus_linear_probe` → split → metric → estimate.
         sample: Whether the dataset is the sample.
+        left_out: What was left out in turn: a `source`, or a `fold` where sources are not known.
     """
     return [
-        *([NO_SOURCES] if left_out_kind(ablation) == "fold" else []),
-        kept_sentence(ablation, kept, plain),
-        twins_sentence(ablation),
-        *(combination_sentence(ablation, PARTNER, kind) for kind in OTHER_KINDS),
+        *([NO_SOURCES] if left_out == "fold" else []),
+        kept_sentence(ablation, kept, plain, left_out),
+        twins_sentence(ablation, left_out),
+        *(combination_sentence(ablation, PARTNER, kind, left_out) for kind in OTHER_KINDS),
         _compared("Test", test),
         _compared("Unseen sources", unseen)
         if unseen
@@ -66,12 +67,12 @@ def improvement(
     ]
 
 
-def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str) -> str:
-    """Say why a detector was kept, and how it does on left-out sources beside the plain probe."""
+def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str, left_out: str = "source") -> str:
+    """Say why a detector was kept, and how it does on what was left out beside the plain probe."""
     rows = ablation.set_index("candidate")
     best, probe = rows.loc[kept], rows.loc[plain]
     reached = f"its AUC is {best['mean']:.2f} on average and {best['worst']:.2f} on the worst"
-    where = f"On {left_out_kind(ablation)}s left out of training {reached}, {as_it_is(best['worst_source'])}"
+    where = f"On {left_out}s left out of training {reached}, {as_it_is(best['worst_source'])}"
     if kept == plain:
         return (
             f"Kept: `{kept}`, the plain probe. No design is better by more than one standard error over what "
@@ -83,29 +84,30 @@ def kept_sentence(ablation: pd.DataFrame, kept: str, plain: str) -> str:
     )
 
 
-def twins_sentence(ablation: pd.DataFrame) -> str:
-    """Say what resampled twins of the photographs change on the worst source."""
+def twins_sentence(ablation: pd.DataFrame, left_out: str = "source") -> str:
+    """Say what resampled twins of the photographs change on the worst of what was left out."""
     worst = ablation.set_index("candidate")["worst"]
     return (
-        f"On the worst {left_out_kind(ablation)} the AUC is {worst['all blocks, clean']:.2f} without "
+        f"On the worst {left_out} the AUC is {worst['all blocks, clean']:.2f} without "
         f"resampled twins of the photographs, {worst['resampled twins as AI']:.2f} with the twins counted as "
         f"AI-generated and {worst['resampled twins as human']:.2f} with them counted as human-made."
     )
 
 
-def combination_sentence(ablation: pd.DataFrame, partner: str, other: str) -> str:
+def combination_sentence(ablation: pd.DataFrame, partner: str, other: str, left_out: str = "source") -> str:
     """Say what a detector of another kind reaches alone, and what averaging it with a partner changes.
 
     Args:
         ablation: A row a detector, with both alone and averaged.
         partner: The detector it was averaged with.
         other: The detector of another kind.
+        left_out: What was left out in turn.
     """
-    rows, kind = ablation.set_index("candidate"), left_out_kind(ablation)
+    rows = ablation.set_index("candidate")
     before, after = (rows.loc[name, "worst"] for name in (partner, f"{partner} + {other}"))
     return (
-        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out {kind}s "
-        f"(chance is 0.50). Averaged with `{partner}`, the worst {kind} goes from {before:.2f} "
+        f"`{other}` alone has a mean AUC of {rows.loc[other, 'mean']:.2f} on left-out {left_out}s "
+        f"(chance is 0.50). Averaged with `{partner}`, the worst {left_out} goes from {before:.2f} "
         f"to {after:.2f}."
     )
 

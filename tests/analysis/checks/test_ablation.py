@@ -10,6 +10,7 @@ from src.utils.analysis.checks.ablation import (
     ablation_table,
     choose_candidate,
     designs_to_show,
+    left_out_kind,
     source_matrix,
     standard_error,
 )
@@ -92,3 +93,8 @@ def test_the_plain_the_kept_and_the_highest_are_shown_and_the_rest_is_kept_apart
     assert others["candidate"].tolist() == ["other kind", "more"]
     same, _ = designs_to_show(rows, "plain", "plain")
     assert same["candidate"].tolist() == ["plain", "rich"]
+
+
+def test_folds_and_sources_are_told_apart() -> None:
+    assert left_out_kind(pd.DataFrame({"worst_source": ["fold 1 (AI)", "fold 2 (human)"]})) == "fold"
+    assert left_out_kind(pd.DataFrame({"worst_source": ["Flux (AI)", "Argon theme (human)"]})) == "source"
