@@ -1,8 +1,9 @@
 """Versions and variants of one generator are one family."""
 
+import pandas as pd
 import pytest
 
-from src.utils.data.families import generator_family
+from src.utils.data.families import generator_family, known_sources
 
 
 @pytest.mark.parametrize(
