@@ -481,4 +481,4 @@ def _would(found: Shares, speaks_for: int, way: str = "") -> str:
         what += "AI-generated pictures"
     else:
         what = f"clear {wrong} of what generators that it had not met made and {right} of photographs"
-    return f"it would {what}{way}, which makes {percent(found.precision.value)} of such verdicts right"
+    return f"it would {what}{way}, which makes {percent(found.worth[1])} of such verdicts right"
