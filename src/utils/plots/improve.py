@@ -87,7 +87,8 @@ def source_plot(matrix: pd.DataFrame, note: str = "") -> Figure | str:
     """
     if np.count_nonzero(matrix.notna()) < 2:
         return "There are no two pairs of sources to leave out."
-    if list(matrix.index) == list(matrix.columns):  # folds are called the same on both sides
+    same = np.equal.outer(matrix.index.to_numpy(str), matrix.columns.to_numpy(str))
+    if not matrix.notna().to_numpy()[~same].any():  # folds are called the same on both sides
         return "Sources are not known here: folds of originals were left out, and there are no pairs to show."
     values = matrix.to_numpy(float)
     row, column = np.unravel_index(np.nanargmin(values), values.shape)
