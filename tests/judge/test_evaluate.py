@@ -71,7 +71,7 @@ def test_from_a_folder_to_scores_metrics_figures_and_a_page(project, capsys):
     assert "http" not in page.replace("http-equiv", "") and "<script" not in page
     assert "too few groups" in out
     assert sorted(path.stem for path in (folder / "figures").glob("*.png")) == [
-        *("01_metrics", "03_roc", "04_probabilities_0", "05_sources_0")
+        *("01_metrics", "03_roc", "04_probabilities_0")
     ]
     assert not (project / "six/.cache").exists() and len(list((project / "six").rglob("*"))) == 9
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -36,7 +38,9 @@ def test_detectors_pairs_and_too_few_groups(six):
     assert difference["ROC-AUC"].iloc[0].startswith("0.39")
     assert "fewer than five groups" in tables.cheap_table(six)
     assert "too few groups" in figures.cheap_figure(six)
-    assert isinstance(figures.sources_figure(six, "bright"), Figure)
+    assert "sources of these pictures are not known" in figures.sources_figure(six, "bright")
+    named = {name: one.assign(source=["Flux", "Alps"]) for name, one in six.sources.items()}
+    assert isinstance(figures.sources_figure(replace(six, sources=named), "bright"), Figure)
 
 
 def test_what_was_not_asked_and_what_sees_no_picture_have_rows_of_their_own(six):

@@ -87,6 +87,7 @@ def test_the_generator_that_is_missed_most_is_named_as_it_is():
     said = judging.hardest_source("Mine", sources)
     assert "25 % of pictures from 1 original." in said and "<b>" not in said and "Archive" not in said
     assert judging.hardest_source("Mine", sources[sources["label"] == 0]) == ""
+    assert judging.hardest_source("Mine", sources.iloc[1:]) == ""  # one generator is the average
 
 
 def test_a_calibration_that_had_not_met_a_generator_is_told_by_its_mean_and_its_range():

@@ -25,7 +25,7 @@ from src.utils.analysis.checks.probes import Fold, grouped_folds
 from src.utils.analysis.content.spectra import power_spectrum, residual, ring_means
 from src.utils.analysis.scoring.baselines import fit_facts, probability_of_ai
 from src.utils.analysis.scoring.parts import Part, sub_part
-from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap
+from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.metrics import ranking_statistic
 from src.utils.code import code_digest
 from src.utils.data.parallel import map_ahead
@@ -227,8 +227,9 @@ def explain(
         return auc | {f"above {name}": auc[name] - auc[best] for name in detectors}
 
     entries = bootstrap(statistic, part.group, part.label, part.weight, resamples, seed)
+    smallest = sort_groups(part.group, part.label).smallest
     return Explained(
-        {name: entries[name] for name in ranked},
+        {name: never_certain(entries[name], smallest) for name in ranked},
         best,
         {name: entries[f"above {name}"] for name in detectors},
         len(part.images),

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from src.utils.analysis.checks.unseen import NOT_KNOWN
 from src.utils.analysis.stats.metrics import roc_band
 from src.utils.judge.deliveries import AS_IT_IS, delivery_title
 from src.utils.judge.judgement import Answers, Judgement
@@ -87,7 +88,13 @@ def roc_figure(judgement: Judgement, note: str = "", seed: int = 0) -> Figure | 
 
 
 def sources_figure(judgement: Judgement, detector: str, note: str = "") -> Figure | str:
-    """Share that one detector, told by its name, calls AI of each generator and each photo source."""
+    """Share that one detector, told by its name, calls AI of each generator and each photo source.
+
+    Returns:
+        The figure; a sentence where no source is known.
+    """
+    if (judgement.sources[detector]["source"] == NOT_KNOWN).all():
+        return "The sources of these pictures are not known: there are none to compare."
     one = next(one for one in judgement.answers if one.name == detector)
     found = judgement.metrics[detector][AS_IT_IS]
     rate, recall = found["false_positive_rate"], found["recall"]

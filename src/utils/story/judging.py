@@ -117,8 +117,8 @@ def hardest_source(title: str, sources: pd.DataFrame) -> str:
         sources: A row a generator (`label` 1) or photo source (0): `source`, `called_ai` (0–1), `groups`.
     """
     generators = sources[sources["label"] == 1].sort_values("called_ai", kind="stable")
-    if generators.empty:
-        return ""
+    if len(generators) < 2:
+        return ""  # one generator is the average
     worst = generators.iloc[0]
     originals = f"{worst['groups']} original{'' if worst['groups'] == 1 else 's'}"
     return (
