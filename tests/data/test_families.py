@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from src.utils.data.families import generator_family, known_sources
+from src.utils.data.families import generator_family, known_sources, source_names
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,6 @@ def test_only_sources_with_a_name_are_known():
             "group": list("abcdef"),
         }
     )
-    assert known_sources(images) == 1  # one photo source, although three groups are sources of their own
-    assert known_sources(images.assign(origin=["", "", "", "Alps", "Tabler", ""])) == 2
-    assert known_sources(images.assign(generator="")) == 0
+    assert known_sources(images).tolist() == ["Flux", "Flux", "Kling", "Alps", "", ""]
+    assert source_names(images).tolist() == ["Flux", "Flux", "Kling", "Alps", "group e", "group f"]
+    assert known_sources(images.assign(generator="")).tolist() == ["", "", "", "Alps", "", ""]

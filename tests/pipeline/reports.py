@@ -3,13 +3,16 @@
 from src.utils.estimate import Estimate
 
 METRIC = Estimate(0.641, 0.552, 0.72)
-RESULTS = {
+HEADER = {
     "source": "sample",
     "split": "group",
     "seed": 42,
     "n_train": 480,
     "n_validation": 120,
     "n_test": 150,
+}
+RESULTS = {
+    **HEADER,
     "models": {"cnn_deck": {"balanced_accuracy": METRIC, "auc": METRIC, "f1": METRIC}},
 }
 

@@ -18,6 +18,11 @@ def test_a_number_is_written_with_its_interval_or_alone() -> None:
     assert slides.brief(Estimate()) == "–"
 
 
+def test_folds_are_not_called_sources() -> None:
+    said = slides.design("layers", 0.97, 0.94, "fold 5 (AI)", "fold")
+    assert said == "“layers” was kept: ROC-AUC 0.97 over left-out folds, 0.94 on the worst, fold 5 (AI)"
+
+
 @pytest.mark.parametrize(
     ("area", "said"),
     [

@@ -35,22 +35,24 @@ def generator_family(generator: str) -> str:
     return ALIASES.get(first[0], first[0])
 
 
-def source_names(images: pd.DataFrame) -> np.ndarray:
+def known_sources(images: pd.DataFrame) -> np.ndarray:
     """Source of each picture: the generator family of an AI-generated one, the photo source of another.
 
     Args:
-        images: Rows of the manifest: `label`, `generator`, `origin` and `group`.
+        images: Rows of the manifest: `label`, `generator` and `origin`.
 
     Returns:
-        str [n]; a group whose source is not known is a source of its own.
+        str [n]; empty where it is not known.
     """
     family = images["generator"].fillna("").map(generator_family)
-    name = family.where(images["label"] == 1, images["origin"].fillna(""))
-    return name.where(name != "", "group " + images["group"].astype(str)).to_numpy(str)
+    return family.where(images["label"] == 1, images["origin"].fillna("")).to_numpy(str)
 
 
-def known_sources(images: pd.DataFrame) -> int:
-    """How many sources are known by name of the class that has fewer; images as for `source_names`."""
-    name, group = source_names(images), "group " + images["group"].astype(str).to_numpy(str)
-    label = images["label"].to_numpy(int)
-    return min(len(np.unique(name[(label == one) & (name != group)])) for one in (0, 1))
+def source_names(images: pd.DataFrame) -> np.ndarray:
+    """As `known_sources`, but a group whose source is not known is a source of its own.
+
+    Args:
+        images: Rows of the manifest, with `group` besides.
+    """
+    known = known_sources(images)
+    return np.where(known != "", known, "group " + images["group"].astype(str).to_numpy(str))

@@ -22,7 +22,7 @@ from src.utils.analysis.scoring.parts import Part
 from src.utils.analysis.stats.bootstrap import RESAMPLES, Statistic, bootstrap, never_certain, sort_groups
 from src.utils.analysis.stats.calibration import Scored, calibration_statistic, choose_calibration
 from src.utils.analysis.stats.policy import share_of
-from src.utils.data.families import source_names
+from src.utils.data.families import known_sources, source_names
 from src.utils.judge.cheap import choose_pictures, folds_of
 
 MEASURED = ("recall", "false_positive_rate", "brier", "ece", "change")
@@ -83,7 +83,7 @@ def leave_sources_out(
     """
     chosen = choose_pictures(part, seed)
     score = score[part.images["file_name"].isin(chosen.images["file_name"]).to_numpy()]
-    folds, source = folds_of(chosen, seed), _known_sources(chosen.images)
+    folds, source = folds_of(chosen, seed), known_sources(chosen.images)
     if not folds:
         return pd.DataFrame(columns=list(COLUMNS))
     met = _say(chosen, score, folds, np.zeros(len(score), bool))
@@ -103,12 +103,6 @@ def leave_sources_out(
                 {"label": side, "source": name, **counts, **_measure(chosen, members, seed, resamples)}
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _known_sources(images: pd.DataFrame) -> NDArray:
-    """Generator family or photo source of each picture, str [n]; empty where it is not known."""
-    said = images["generator"].where(images["label"] == 1, images["origin"]).fillna("")
-    return np.where(said == "", "", source_names(images))
 
 
 def _enough_groups(part: Part, source: NDArray, side: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from src.utils.analysis.checks.ablation import left_out_kind
 from src.utils.analysis.checks.robustness import kind_names
 from src.utils.estimate import Estimate
 from src.utils.names import interval_text, model_name
@@ -130,19 +131,19 @@ def improved(findings: Findings) -> Slide:
 
 
 def design(findings: Findings) -> Slide:
-    """Which design was kept, and how it does on sources left out."""
+    """Which design was kept, and how it does on what was left out."""
     kept = str(findings.card.get("selection"))
     table = findings.table("ablation.csv").set_index("candidate")
     if kept not in table.index:
         raise Missing(f"{kept} in ablation.csv")
-    row = table.loc[kept]
+    row, left_out = table.loc[kept], left_out_kind(table)
     return findings.slide(
-        titles.design(kept, row["mean"], row["worst"], row["worst_source"]),
+        titles.design(kept, row["mean"], row["worst"], row["worst_source"], left_out),
         findings.picture("09_ablation"),
         "ablation.csv",
         ("The simplest design within one standard error of the best one is kept.",),
         [
-            Number.of(Estimate.from_row(row, "mean"), "ROC-AUC, mean over left-out sources"),
+            Number.of(Estimate.from_row(row, "mean"), f"ROC-AUC, mean over left-out {left_out}s"),
             Number.of(Estimate.from_row(row, "worst"), "on the worst of them"),
         ],
     )

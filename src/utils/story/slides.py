@@ -127,9 +127,9 @@ def improved(area: Estimate, deck: Estimate) -> str:
     return f"The improved model has a ROC-AUC of {brief(area)} on the test; the deck's network, {brief(deck)}"
 
 
-def design(kept: str, mean: float, worst: float, source: str) -> str:
-    """Say which design was kept, and its ROC-AUC on left-out sources, on average and on the worst one."""
-    reached = f"ROC-AUC {mean:.2f} over left-out sources, {worst:.2f} on the worst, {short_name(source)}"
+def design(kept: str, mean: float, worst: float, source: str, left_out: str = "source") -> str:
+    """Say which design was kept, and its ROC-AUC on what was left out, on average and on the worst."""
+    reached = f"ROC-AUC {mean:.2f} over left-out {left_out}s, {worst:.2f} on the worst, {short_name(source)}"
     return f"“{short_name(kept)}” was kept: {reached}"
 
 

@@ -21,22 +21,13 @@ from src.utils.analysis.stats.metrics import evaluate
 from src.utils.estimate import Estimate
 from src.utils.names import model_name
 from src.utils.settings import UserError
-
-AUC = Estimate(0.641, 0.552, 0.72)
-HEADER = {
-    "source": "sample",
-    "split": "group",
-    "seed": 42,
-    "n_train": 480,
-    "n_validation": 120,
-    "n_test": 150,
-}
+from tests.pipeline.reports import HEADER, METRIC
 
 
 def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
     label = np.repeat([0, 1], 30)
     entry = evaluate(label, np.linspace(0, 1, 60), np.arange(60), resamples=20, seconds=2.0)
-    write_metrics(tmp_path, "05", {"models": {"cnn_deck": entry, "always_ai": {"auc": AUC}}})
+    write_metrics(tmp_path, "05", {"models": {"cnn_deck": entry, "always_ai": {"auc": METRIC}}})
     write_metrics(tmp_path, "03", HEADER)
     merged = merge_metrics(tmp_path)
     assert list(merged) == [
@@ -52,12 +43,12 @@ def test_notebooks_numbers_become_one_file_with_the_contracts_keys(tmp_path):
 
 def test_a_later_notebook_adds_to_a_model_and_overrides_it(tmp_path):
     write_metrics(tmp_path, "10", {"models": {"best": {"ece": {"value": 0.1}, "seconds": 2}}})
-    write_metrics(tmp_path, "09", {"models": {"best": {"auc": AUC, "seconds": 1}}, "extra": {"b": [1]}})
-    write_metrics(tmp_path, "11", {"unseen": {"best": {"auc": AUC}}, "extra": {"a": [2], "b": [3]}})
+    write_metrics(tmp_path, "09", {"models": {"best": {"auc": METRIC, "seconds": 1}}, "extra": {"b": [1]}})
+    write_metrics(tmp_path, "11", {"unseen": {"best": {"auc": METRIC}}, "extra": {"a": [2], "b": [3]}})
     merged = merge_metrics(tmp_path)
-    assert merged["models"]["best"] == {"auc": AUC, "seconds": 2, "ece": {"value": 0.1}}
+    assert merged["models"]["best"] == {"auc": METRIC, "seconds": 2, "ece": {"value": 0.1}}
     assert merged["extra"] == {"a": [2], "b": [3]}
-    assert merged["unseen"]["best"]["auc"] == AUC
+    assert merged["unseen"]["best"]["auc"] == METRIC
     assert list(merged)[-2:] == ["extra", "unseen"]
 
 
@@ -108,7 +99,7 @@ def test_problems_are_named(tmp_path):
 
 
 def test_the_table_is_for_people():
-    metrics = {"models": {"cnn_deck": {"auc": AUC, "f1": Estimate(0.5)}, "new": {}}}
+    metrics = {"models": {"cnn_deck": {"auc": METRIC, "f1": Estimate(0.5)}, "new": {}}}
     table = metrics_table(metrics, ["auc", "f1", "recall"])
     assert table.columns.tolist() == ["ROC-AUC", "F1 (AI)", "Recall"]
     assert table.iloc[0].tolist() == ["0.64 [0.55, 0.72]", "0.50 (interval not estimable)", "–"]
@@ -117,7 +108,7 @@ def test_the_table_is_for_people():
 
 
 def test_one_metric_as_numbers_for_a_plot():
-    metrics = {"models": {"cnn_deck": {"auc": AUC}, "best": {"auc": replace(AUC, low=None)}, "new": {}}}
+    metrics = {"models": {"cnn_deck": {"auc": METRIC}, "best": {"auc": replace(METRIC, low=None)}, "new": {}}}
     table = metric_intervals(metrics, "auc")
     assert table["model"].tolist() == ["cnn_deck", "best"]
     assert table["value"].tolist() == [0.641, 0.641]
@@ -136,8 +127,8 @@ def test_a_difference_names_both_models_and_the_split():
 
 
 def test_the_headline_is_one_table_of_models_and_differences(tmp_path):
-    entry = {"balanced_accuracy": AUC, "auc": AUC}
-    compared = {"best_minus_linear_probe": {"test": {"auc": AUC}, "unseen": {}}}
+    entry = {"balanced_accuracy": METRIC, "auc": METRIC}
+    compared = {"best_minus_linear_probe": {"test": {"auc": METRIC}, "unseen": {}}}
     write_metrics(tmp_path, "05", {"models": {"always_ai": entry}, "unseen": {"always_ai": entry}})
     write_metrics(tmp_path, "09", {"models": {"best": entry}, "comparisons": compared})
     table = headline_table(read_numbers(tmp_path, ("05", "09", "10")))

@@ -69,7 +69,8 @@ def plan_rounds(images: pd.DataFrame, seed: int = 0) -> tuple[list[Round], str]:
         The rounds, each row scored in exactly one, and `source` or `group`.
     """
     label, group, source = images["label"].to_numpy(int), images["group"].to_numpy(), source_names(images)
-    if known_sources(images) >= 2:
+    known = known_sources(images)
+    if min(len(set(known[label == one]) - {""}) for one in (0, 1)) >= 2:
         return list(_without_each_source(label, group, source)), "source"
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     return list(folds.split(label, label, group)), "group"
